@@ -40,7 +40,7 @@ class Outcome:
 
 @torch.no_grad()
 def is_correct(model: nn.Module, x: Tensor, y: Tensor, batch_size: int) -> Tensor:
-    """Which images the model classifies correctly, (B,) bool. Every accuracy of this bench is decided here.
+    """Which images the model classifies correctly, (B,) bool. Every accuracy of `results.csv` is decided here.
 
     Computed in the precision of x. The model is not called on an empty batch, as many models cannot compute one.
 
