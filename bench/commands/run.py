@@ -17,7 +17,6 @@ def run_methods(request: Request, options: RunOptions) -> int:
     Raises:
         BadInput: the request or a combination of options is refused; nothing has been trained or written then.
     """
-    request.check_extra()
     request.check_calibration()
     check_radius_used(request)
     experiments, failed = run_requests([request], options, is_itemised=True)

@@ -17,10 +17,10 @@ from bench.runner.budgets import budget_name, budget_of, describe_budget, descri
 from bench.runner.holdout import Split
 from bench.runner.request import Request
 from bench.training.averaging import check_averaging
+from bench.training.batches import count_extra
 from bench.training.contract.checks import VALUE_CHECKS
 from bench.training.contract.model import views_of
 from bench.training.customise import customise, radius_factor
-from bench.training.extra_batches import count_extra
 from bench.training.job import Job
 from bench.training.precision import choose_precision
 from bench.training.recipe import RECIPES, Recipe, scaled

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from itertools import islice
 from pathlib import Path
@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from bench.core.device import use_threads
 from bench.core.errors import BadInput, Failed
@@ -21,15 +20,15 @@ from bench.core.rng import fixed_seed
 from bench.data.dataset import Dataset
 from bench.data.extra import ExtraImages
 from bench.data.images import Images
-from bench.data.loader import epoch_batches, to_float
+from bench.data.loader import to_float
 from bench.models.batch_norm.folding import keep_folded
 from bench.models.build import build
 from bench.models.checkpoint import load_progress, save_progress
 from bench.models.networks import load_helper
 from bench.training.averaging import Average, add_averaged
+from bench.training.batches import training_batches
 from bench.training.contract.model import views_of
 from bench.training.epoch_share import in_epoch
-from bench.training.extra_batches import extra_batches
 from bench.training.history import History
 from bench.training.job import Job
 from bench.training.monitor import Record, alarms, largest_gradient, validate
@@ -151,7 +150,9 @@ class Trainer:
             fixed_seed(job.run, "epoch", epoch),
             in_epoch(epoch + 1, self.plan.epochs),
         ):
-            for step, (x, q) in enumerate(islice(self._batches(), self.plan.length(len(self.images)) - first), first):
+            rows = None if self.group is None else rows_of_batch(self.batch_size, self.plan.accumulate, self.group)
+            batches = training_batches(self.images, self.extra, self.dataset, job, rows)
+            for step, (x, q) in enumerate(islice(batches, self.plan.length(len(self.images)) - first), first):
                 lr = self.plan.lr_at_step(step, len(self.images))
                 total, seen = total + self.step.take(x, q, lr) * self.batch_size, seen + self.batch_size
                 steepest = largest_gradient(steepest, self.model)
@@ -168,18 +169,6 @@ class Trainer:
             found = self._validate(self.average.model)
             record |= {name.replace("val_", "ema_"): share for name, share in found.items()}
         return record | {"seconds": time.perf_counter() - start}
-
-    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches of an epoch: images x (B, C, H, W) in [0, 1], labels q (B, classes); of a group, its own rows."""
-        plan, data = self.job.plan, self.dataset
-        pad, flip = data.pad if plan.pad is None else plan.pad, data.flip if plan.flip is None else plan.flip
-        rows = None if self.group is None else rows_of_batch(self.batch_size, self.plan.accumulate, self.group)
-        if self.extra is not None:
-            what = self.images, self.extra, self.batch_size, self.job.extra_share
-            yield from extra_batches(*what, pad=pad, flip=flip, rows=rows)
-            return
-        for x, y in epoch_batches(self.images, self.batch_size, pad=pad, flip=flip, rows=rows):
-            yield x, F.one_hot(y, data.num_classes).float()
 
     def _validate(self, model: nn.Module) -> Record:
         """Accuracies on the hold-out."""

@@ -12,7 +12,7 @@ from bench.core.rng import fixed_seed
 from bench.data.extra import ExtraImages
 from bench.data.images import Images
 from bench.models.checkpoint import fingerprint
-from bench.training.extra_batches import count_extra, extra_batches, extra_rows
+from bench.training.batches import count_extra, extra_batches, extra_rows
 from bench.training.shared.batch import rows_of_batch
 from bench.training.shared.group import Group
 from bench.training.trainer import Trainer

@@ -1,4 +1,4 @@
-"""Batches in which a fixed share of the images are extra ones, the rest those of the data set.
+"""The batches of a training: images of the data set, or a fixed share of extra ones beside them.
 
 Carmon et al. 2019, arXiv:1905.13736 (half of each batch); Rebuffi et al. 2021, arXiv:2103.01946; Gowal et al. 2021,
 arXiv:2110.09468, who call it the original-to-generated ratio; Wang et al. 2023, arXiv:2302.04638 (0.7 of each batch).
@@ -11,9 +11,31 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bench.core.errors import BadInput
+from bench.data.dataset import Dataset
 from bench.data.extra import ExtraImages
 from bench.data.images import Images
-from bench.data.loader import crop_and_flip, to_float
+from bench.data.loader import crop_and_flip, epoch_batches, to_float
+from bench.training.job import Job
+
+
+def training_batches(
+    images: Images, extra: ExtraImages | None, data: Dataset, job: Job, rows: Tensor | None
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """One epoch of a job in a new random order: x float32 (B, C, H, W) in [0, 1], q (B, classes) distributions.
+
+    Args:
+        images: of the data set `data`.
+        extra: of which each batch takes `job.extra_share`; None: no such images.
+        rows: as of `epoch_batches`, where processes share each batch.
+    """
+    plan = job.plan
+    pad, flip = data.pad if plan.pad is None else plan.pad, data.flip if plan.flip is None else plan.flip
+    size = min(plan.batch_size, len(images))
+    if extra is not None:
+        yield from extra_batches(images, extra, size, job.extra_share, pad=pad, flip=flip, rows=rows)
+        return
+    for x, y in epoch_batches(images, size, pad=pad, flip=flip, rows=rows):
+        yield x, F.one_hot(y, data.num_classes).float()
 
 
 def count_extra(batch_size: int, share: float) -> int:
