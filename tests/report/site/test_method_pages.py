@@ -83,6 +83,10 @@ def rows_of(*attacks: str, **changes: object) -> pd.DataFrame:
             {"budget": "quick, 8 epochs, 2000 training images, train-eps=0.1", "train_eps": 0.1},
             "--budget quick --epochs 8 --limit-train 2000 --train-eps 0.1",
         ),
+        (
+            {"budget": "quick, 2000 training images, train-eps=0.0313725", "train_eps": 8 / 255},
+            "--budget quick --limit-train 2000 --train-eps 0.03137254901960784",
+        ),
     ],
 )
 def test_the_command_names_what_job_json_says(job: dict[str, object], words: str):

@@ -42,7 +42,7 @@ def _train_words(job: Job, seeds: Iterable[int]) -> list[str]:
     if length and budget != "paper" and not any(setting.startswith(LENGTH_SETTINGS) for setting in settings):
         words += ["--epochs", length[1]]
     words += ["--limit-train", str(job["images"])]
-    words += ["--train-eps", f"{job['train_eps']:g}"] if job.get("train_eps") else []
+    words += ["--train-eps", str(job["train_eps"])] if job.get("train_eps") else []
     words += ["--extra", job["extra_file"], "--extra-share", str(job["extra_share"])] if job.get("extra_file") else []
     words += [word for setting in settings for word in ("--set", setting)]
     words += ["--precision", job["precision"]] if {"bf16", "auto"} & {*deviations} else []
