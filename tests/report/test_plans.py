@@ -265,7 +265,7 @@ def test_a_plan_crops_and_flips_where_the_data_set_does_not(tmp_path, monkeypatc
         asked.append((pad, flip))
         yield images.x / 255, images.y
 
-    monkeypatch.setattr("bench.training.trainer.epoch_batches", batches)
+    monkeypatch.setattr("bench.training.batches.epoch_batches", batches)
     for plan in (Plan(1), Plan(1, pad=2, flip=True)):
         job = Job("Standard", RECIPES["Standard"], "digits", "", "cnn", plan, "test")
         Trainer(job, digits, images, Images(images.x[:20], images.y[:20]), CPU).run(tmp_path / repr(plan))
