@@ -1,16 +1,14 @@
 """Registries: mappings from names to recipes, attacks, corruptions, data sets, models and so on."""
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from fnmatch import fnmatchcase
-from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
 from typing import TypeVar
 
 from bench.core.errors import BadInput, UnknownName
 from bench.core.registration.checks import Check, accept_anything, check_name
 from bench.core.registration.families import Families, Suffixes
+from bench.core.registration.homes import Homes, calling_module, import_modules
+from bench.core.registration.selection import select_names
 from bench.core.registration.suggestion import suggestion
 
 T = TypeVar("T")
@@ -27,8 +25,6 @@ class Registry(Mapping[str, T]):
     All modules of `folder` are imported at the first look-up, so a file in that folder can register names without
     being mentioned anywhere else.
     """
-
-    additions = 0  # number of names added to all registries of the process; tells whether a plug-in has registered one
 
     def __init__(
         self,
@@ -52,8 +48,7 @@ class Registry(Mapping[str, T]):
         self._lazy: dict[str, Callable[[Path], T]] = {}
         self._families: Families[T] = Families(kind)
         self._suffixes: Suffixes[T] = Suffixes(kind)
-        self._meanings: dict[str, str] = {}
-        self._homes: dict[str, str] = {}  # by name, pattern or suffix, the module that registered it
+        self._homes = Homes()
 
     def add(self, name: str, item: T, meaning: str = "") -> T:
         """Register an item under a name and return it.
@@ -71,33 +66,33 @@ class Registry(Mapping[str, T]):
             >>> "red" in colours, list(colours)
             (True, ['red'])
         """
-        self._load(_caller())
+        self._load(calling_module())
         self._check(name)
         self._check_item(name, item)
         self._check_free(name)
         self._items[name] = item
-        self._record_home(name, _caller(), meaning)
+        self._homes.record(name, calling_module(), meaning)
         return item
 
     def add_lazy(self, name: str, read: Callable[[Path], T]) -> None:
         """Register a name whose item depends on a folder: `look_up(name, folder)` is read(folder). Raises as `add`."""
-        self._load(_caller())
+        self._load(calling_module())
         self._check(name)
         if not callable(read):
             raise BadInput(f"{self.kind} {name!r} is read by a {type(read).__name__}; it is to be a function (folder)")
         self._check_free(name)
         self._lazy[name] = read
-        self._record_home(name, _caller())
+        self._homes.record(name, calling_module())
 
     def add_family(self, pattern: str, make: Callable[[int], T], meaning: str = "") -> None:
         """Register every name that is `pattern` with a whole number n >= 1 for its final k; its item is make(n).
 
         BadInput if the pattern does not end in k, is taken, or hides a registered name, or `make` is no function.
         """
-        self._load(_caller())
+        self._load(calling_module())
         self._check(pattern)
         self._families.add(pattern, make, self._items)
-        self._record_home(pattern, _caller(), meaning)
+        self._homes.record(pattern, calling_module(), meaning)
 
     def add_suffix(self, suffix: str, make: Callable[[T], T], follows: str) -> None:
         """Let NAME + suffix be looked up for every registered NAME: its item is make(item of NAME). Lists leave it out.
@@ -108,7 +103,7 @@ class Registry(Mapping[str, T]):
         """
         self._check(f"x{suffix}")
         self._suffixes.add(suffix, make, follows)
-        self._record_home(suffix, _caller())
+        self._homes.record(suffix, calling_module())
 
     def __getitem__(self, name: str) -> T:
         self._load()
@@ -134,17 +129,17 @@ class Registry(Mapping[str, T]):
     def meaning(self, name: str) -> str:
         """The line that a name or a pattern was registered with; empty where there was none."""
         self._load()
-        return self._meanings.get(name, "")
+        return self._homes.meaning(name)
 
     def home(self, name: str) -> str:
         """The module that registered a name, a lazy one, or a pattern."""
         self._load()
-        return self._homes[name]
+        return self._homes.module(name)
 
     def all_homes(self) -> set[str]:
         """The modules that have registered a name, a pattern or a suffix."""
         self._load()
-        return {*self._homes.values()}
+        return self._homes.modules()
 
     def homes(self, name: str) -> list[str]:
         """Dotted names of the modules that registered a name and its suffixes, those of the suffixes first."""
@@ -170,33 +165,15 @@ class Registry(Mapping[str, T]):
             BadInput: nothing matches one of them, or there are none.
         """
         self._load()
-        chosen: list[str] = []
-        for pattern in patterns:
-            if pattern == "all":
-                chosen += self._items
-            elif any(c in pattern for c in "*?"):
-                matches = [name for name in self._items if fnmatchcase(name, pattern)]
-                if not matches:
-                    raise UnknownName(f"no {self.kind} matches {pattern!r}; {self._hint(pattern)}")
-                chosen += matches
-            else:
-                self[pattern]
-                chosen.append(pattern)
-        if not chosen:
-            raise BadInput(f"no {self.kind} given; {self._hint('')}")
-        return list(dict.fromkeys(chosen))
+        return select_names(self.kind, patterns, [*self._items], self.__getitem__, self._hint)
 
     def _load(self, caller: str = "") -> None:
         """Import the modules of the folder, once; not if the caller is one of them, which would import in a circle."""
         if self._loaded or caller.startswith(f"{self._folder}."):
             return
         self._loaded = True
-        modules = [f"{self._folder}.{found.name}" for found in iter_modules(import_module(self._folder).__path__)]
-        for module in modules:
-            import_module(module)
-        # list names by module, whichever module was imported first
-        place = {module: number for number, module in enumerate(modules)}
-        for name in sorted(self._homes, key=lambda name: place.get(self._homes[name], len(modules))):
+        modules = import_modules(self._folder)
+        for name in self._homes.sorted_by_module(modules):  # lists do not depend on which module came first
             if name in self._items:
                 self._items[name] = self._items.pop(name)
             elif name in self._lazy:
@@ -205,17 +182,17 @@ class Registry(Mapping[str, T]):
     def _find(self, name: str) -> tuple[T, list[str]]:
         """The item of a name, and the modules that registered it and its suffixes."""
         if name in self._items:
-            return self._items[name], [self._homes[name]]
+            return self._items[name], [self._homes.module(name)]
         if found := self._families.find(name):
             item, pattern = found
             self._check_item(name, item)
-            return item, [self._homes[pattern]]
+            return item, [self._homes.module(pattern)]
         for base, suffix, change in self._suffixes.split(name):
             if self._has(base):
                 item, homes = self._find(base)
                 item = change(item)
                 self._check_item(name, item)
-                return item, [self._homes[suffix], *homes]
+                return item, [self._homes.module(suffix), *homes]
         raise UnknownName(f"no {self.kind} named {name!r}; {self._hint(name)}")
 
     def _has(self, name: str) -> bool:
@@ -236,20 +213,9 @@ class Registry(Mapping[str, T]):
 
     def _check_free(self, name: str) -> None:
         if name in self._lazy or self._has(name):
-            home = self._homes[name] if name in self._lazy else self._find(name)[1][0]
+            home = self._homes.module(name) if name in self._lazy else self._find(name)[1][0]
             raise BadInput(f"{self.kind} {name!r} is already registered by {home}; choose another name")
-
-    def _record_home(self, name: str, home: str, meaning: str = "") -> None:
-        """Record which module has registered a name, pattern or suffix, and what it means."""
-        self._homes[name] = home
-        self._meanings[name] = meaning
-        Registry.additions += 1
 
     def _hint(self, name: str) -> str:
         known = [*self._items, *self._lazy, *self._families.patterns]
         return suggestion(name, known, f"`bench list {self.kind.replace(' ', '')}s`")
-
-
-def _caller() -> str:
-    """The module that called the function that calls this."""
-    return str(sys._getframe(2).f_globals["__name__"])

@@ -11,6 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from linear_models import NEAR, Wavy, check, linear
+from registered import register_for_test
 from torch import nn
 
 from bench.attacks.autoattack import square_tiles
@@ -43,8 +44,7 @@ def test_an_attack_says_of_itself_what_it_costs_and_whether_it_uses_gradients(mo
         return x
 
     queries.black_box, queries.passes = True, lambda settings: settings["tries"]
-    monkeypatch.setitem(ATTACKS._items, "queries", queries)
-    monkeypatch.setitem(ATTACKS._homes, "queries", __name__)
+    register_for_test(monkeypatch, ATTACKS, "queries", queries)
     spec = parse_attack("queries[tries=70]")
     assert (spec.black_box, spec.passes, has_several_steps(spec)) == (True, 70, False)
     assert json.loads(spec.params) == {"black_box": True, "tries": 70}

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from registered import register_for_test
 from torch import Tensor, nn
 from torch.nn import functional as F
 from worker_tasks import open_work
@@ -51,8 +52,7 @@ def plugin(monkeypatch):
     """Register an attack for the length of a test; returns a condition with it."""
 
     def add(function, name="theirs"):
-        monkeypatch.setitem(ATTACKS._items, name, function)
-        monkeypatch.setitem(ATTACKS._homes, name, __name__)
+        register_for_test(monkeypatch, ATTACKS, name, function)
         return Attacked(AttackSpec(name, ()), Linf(0.1))
 
     return add

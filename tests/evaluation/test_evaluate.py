@@ -13,6 +13,7 @@ import pyautoattack.autoattack
 import pytest
 import torch
 import torch.nn.functional as F
+from registered import register_for_test
 from torch import nn
 
 import bench.evaluation.evaluator
@@ -73,8 +74,7 @@ def attack(monkeypatch):
     """Make a condition of a function (model, x, y, threat) -> x_adv, for the length of a test."""
 
     def made(function, threat=None, **settings):
-        monkeypatch.setitem(ATTACKS._items, "made-up", function)
-        monkeypatch.setitem(ATTACKS._homes, "made-up", __name__)
+        register_for_test(monkeypatch, ATTACKS, "made-up", function)
         return Attacked(AttackSpec("made-up", tuple(settings.items())), threat or Linf(EPS))
 
     return made

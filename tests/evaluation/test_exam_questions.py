@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from registered import register_for_test
 from torch import nn
 
 from bench.attacks.parse import parse_attack
@@ -180,8 +181,7 @@ def register(monkeypatch):
     """Register an attack for one test."""
 
     def add(function):
-        monkeypatch.setitem(ATTACKS._items, function.__name__, function)
-        monkeypatch.setitem(ATTACKS._homes, function.__name__, __name__)
+        register_for_test(monkeypatch, ATTACKS, function.__name__, function)
         return parse_attack(function.__name__)
 
     return add

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from outside_models import BESIDE, DIGITS, MEANS, TEST, write
+from registered import register_for_test
 from safetensors.torch import save_file
 from torch import nn
 
@@ -490,8 +491,7 @@ def test_what_the_board_suspects_is_unreliable_in_model_info(bench, tmp_path, mo
     def weak(model, x, y, threat, *, steps=20):
         return x
 
-    monkeypatch.setitem(ATTACKS._items, "PGD-20", weak)
-    monkeypatch.setitem(ATTACKS._homes, "PGD-20", __name__)
+    register_for_test(monkeypatch, ATTACKS, "PGD-20", weak)
     asked = ["eval", "--model", f"{write(tmp_path)}:nearest", "--attacks", "PGD-20,AutoAttack", "--limit", "150"]
     code, _, err = bench(*asked, "--eps", "0.1", "--model-info", "info.json")
     assert code == 0, err

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from registered import register_for_test
 from result_files import measure
 
 from bench.attacks.parse import parse_attack
@@ -102,8 +103,7 @@ def drawn(model, x, y, threat, *, block=128):
 @pytest.fixture(autouse=True)
 def _made_up_attacks(monkeypatch):
     for attack in (idle, drawn):
-        monkeypatch.setitem(ATTACKS._items, attack.__name__, attack)
-        monkeypatch.setitem(ATTACKS._homes, attack.__name__, __name__)
+        register_for_test(monkeypatch, ATTACKS, attack.__name__, attack)
 
 
 @pytest.fixture(scope="module")

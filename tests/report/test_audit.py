@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from registered import register_for_test
 from result_files import ROW, measure
 from scipy.stats import binom
 from torch import nn
@@ -137,8 +138,7 @@ def test_an_attack_of_a_plug_in_that_ascends_is_tested_for_more_steps_that_do_le
         return x
 
     climb.ascent = True
-    monkeypatch.setitem(ATTACKS._items, "climb", climb)
-    monkeypatch.setitem(ATTACKS._homes, "climb", __name__)
+    register_for_test(monkeypatch, ATTACKS, "climb", climb)
     spec = parse_attack("climb[steps=20]")
     assert json.loads(spec.params) == {"ascent": True, "steps": 20}
     found = verdict(tmp_path, HONEST | {"climb[steps=20]": first(216), "climb[steps=50]": first(232)})
@@ -346,8 +346,7 @@ def test_in_a_linear_model_one_step_finds_what_is_planted_and_no_step_never(line
     looked_at = shown(*linear, "planted", threat, "FGSM")
     assert looked_at[:10] == [0.0] * 10
     assert np.isnan(looked_at[10:]).all()
-    monkeypatch.setitem(ATTACKS._homes, "nothing", __name__)
-    monkeypatch.setitem(ATTACKS._items, "nothing", lambda model, x, y, threat: x)
+    register_for_test(monkeypatch, ATTACKS, "nothing", lambda model, x, y, threat: x)
     assert shown(*linear, "planted", threat, "nothing")[:10] == [1.0] * 10
 
 
@@ -359,8 +358,7 @@ def test_a_planted_problem_is_as_confident_as_the_model(linear, monkeypatch):
         kept.append(model(x))
         return x
 
-    monkeypatch.setitem(ATTACKS._homes, "nothing", __name__)
-    monkeypatch.setitem(ATTACKS._items, "nothing", keep)
+    register_for_test(monkeypatch, ATTACKS, "nothing", keep)
     for factor in (1.0, 1e4):
         louder = Around(model, lambda z, factor=factor: factor * z)
         target = Target(louder, louder, 5, 0)

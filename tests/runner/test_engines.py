@@ -144,7 +144,7 @@ def test_a_plugin_is_imported_where_its_file_is_not(tmp_path, monkeypatch):
     )
     there = subprocess.run([sys.executable, "-c", code], input=parcel, capture_output=True)
     assert there.stdout.decode().strip() == home, there.stderr
-    for registry in (MODELS._items, MODELS._homes):
+    for registry in (MODELS._items, MODELS._homes._modules):
         registry.pop("travels")
 
 

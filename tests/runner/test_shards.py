@@ -12,6 +12,7 @@ import pytest
 import torch
 from linear_models import linear
 from outside_models import write
+from registered import register_for_test
 from result_files import ROW, store
 
 import bench.cli
@@ -70,8 +71,7 @@ def drawn(model, x, y, threat, *, block=128):
 
 @pytest.mark.parametrize("text", ["PGD-3", "PGD-3.last", "CW-3", "CW-L2[steps=5,searches=2,c=1,kappa=0]", "drawn"])
 def test_in_float64_the_shards_come_to_the_whole_bit_for_bit(text, monkeypatch):
-    monkeypatch.setitem(ATTACKS._items, "drawn", drawn)
-    monkeypatch.setitem(ATTACKS._homes, "drawn", __name__)
+    register_for_test(monkeypatch, ATTACKS, "drawn", drawn)
     model, images = linear(4, 300)
     spec = parse_attack(text)
     condition = Attacked(spec, spec.space if spec.minimal else Linf(0.01))
@@ -95,8 +95,7 @@ def test_in_float64_the_shards_come_to_the_whole_bit_for_bit(text, monkeypatch):
 def call(home, *arguments):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(home)
-        patch.setitem(ATTACKS._items, "drawn", drawn)
-        patch.setitem(ATTACKS._homes, "drawn", __name__)
+        register_for_test(patch, ATTACKS, "drawn", drawn)
         patch.setattr("sys.argv", ["bench", *arguments])
         with pytest.raises(SystemExit) as end:
             bench.cli.main()
@@ -282,8 +281,7 @@ def test_images_that_a_shard_has_not_kept_can_be_kept_later(bench, home):
 
 def test_a_killed_shard_goes_on_and_another_one_does_not_take_its_blocks(bench, home, monkeypatch):
     asked = [*TRAINED, "--attacks", "drawn", "--results", "trained", "--save-adv", "--shard"]
-    monkeypatch.setitem(ATTACKS._items, "drawn", drawn)
-    monkeypatch.setitem(ATTACKS._homes, "drawn", __name__)
+    register_for_test(monkeypatch, ATTACKS, "drawn", drawn)
     real = model_evaluation.outcomes_of_group
 
     def killed(*arguments, tick, **settings):

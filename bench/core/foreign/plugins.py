@@ -19,7 +19,7 @@ from types import ModuleType
 from bench.core.errors import BadInput
 from bench.core.foreign.guard import guarded_call
 from bench.core.foreign.messages import format_error
-from bench.core.registry import Registry
+from bench.core.registration.homes import Homes
 
 _inside: set[str] = set()  # modules that this process has imported from entry points
 _outside: list[str] = []  # FILEs and MODULEs that were imported, in order
@@ -136,9 +136,9 @@ def has_plugins() -> bool:
 
 def _register(plugin: str, load: Callable[[], object]) -> None:
     """Import a plug-in; BadInput if it adds no name to any registry."""
-    before = Registry.additions
+    before = Homes.additions
     load()
-    if Registry.additions == before:
+    if Homes.additions == before:
         raise BadInput(f'plug-in {plugin} registers nothing; it is to end in a line such as RECIPES.add("Name", ...)')
 
 
