@@ -117,8 +117,8 @@ def alarms(curve: Sequence[Mapping[str, float]], n: int, classes: int) -> list[s
     """Describe what is wrong with a training; empty if nothing is. curve: records of its epochs; n: hold-out images.
 
     Catastrophic overfitting (Wong et al. 2020, Kim et al. 2021): the model is robust to one step and not to
-    several, from the first epoch on (label leaking) or later. Robust overfitting (Rice et al. 2020): the best epoch is
-    not the last one. Each is reported only if it is significant for so many images.
+    several, from the first epoch on (label leaking) or later. Robust overfitting (Rice et al. 2020): the best epoch,
+    more robust than chance, is not the last one. Each is reported only if it is significant for so many images.
     """
     if not curve:
         return []
@@ -129,7 +129,9 @@ def alarms(curve: Sequence[Mapping[str, float]], n: int, classes: int) -> list[s
     chance = 1 / classes
     if binomial_exceeds(clean, n, chance) >= ALARM_SIGNIFICANCE and wilson(clean, n)[1] < chance + (1 - chance) / 8:
         return [f"collapsed: {last['val_clean']:.1%} of the hold-out images right, chance is {chance:.1%}"]
-    if (most := round(best["val_pgd"] * n)) > pgd and fisher_fewer(most, pgd, n) < ALARM_SIGNIFICANCE:
+    most = round(best["val_pgd"] * n)
+    was_robust = binomial_exceeds(most, n, chance) < ALARM_SIGNIFICANCE  # a standard training never is
+    if was_robust and most > pgd and fisher_fewer(most, pgd, n) < ALARM_SIGNIFICANCE:
         return [f"robust overfitting: {_change('val_pgd', best, last)}"]
     return []
 

@@ -19,8 +19,7 @@ from bench.report.labels import line_name, panel_names
 from bench.report.leaderboard.bars import arrange, bars
 from bench.report.leaderboard.page import LeaderboardPage, boards
 from bench.report.leaderboard.scatter import COST_COLUMN, is_scatter, scatter
-from bench.report.leaderboard.table import accuracies
-from bench.report.leaderboard.text import drop_unattacked
+from bench.report.leaderboard.table import accuracies, drop_unattacked
 from bench.report.plotting.attack_colours import attack_colour
 from bench.report.plotting.limits import fitted_limits, limits_from_zero
 from bench.report.sweeps.figures import lines

@@ -25,7 +25,7 @@ from bench.report.leaderboard import text as words
 from bench.report.leaderboard.bars import bars
 from bench.report.leaderboard.page import LeaderboardPage, boards
 from bench.report.leaderboard.scatter import scatter
-from bench.report.leaderboard.table import leaderboard
+from bench.report.leaderboard.table import leaderboard, ranking_column
 from bench.report.seeds import collapses
 from bench.results.load import load_results
 from bench.results.store import read_job
@@ -95,6 +95,32 @@ def test_a_worst_over_fewer_attacks_has_no_rank(small: Path) -> None:
     assert pd.isna(line(table, "Easy")["rank"])
     assert line(table, "Easy")["Worst status"] == "partial: without PGD-20"
     assert "Easy: Worst leaves out PGD-20." in words.notes(table)
+
+
+def test_an_attack_that_few_lines_have_ranks_none_of_them(tmp_path: Path) -> None:
+    for recipe, right in {"A": 30, "B": 20, "C": 10}.items():
+        measure(tmp_path, "PGD-20", "1" * 40, recipe=recipe)
+        measure(tmp_path, "PGD-20", ("1" * right).ljust(40, "0"), recipe=recipe, params='{"step": 0.01}')
+    measure(tmp_path, "AutoAttack", "1" * 5 + "0" * 35, recipe="A")
+    table = table_of(tmp_path)
+    assert ranking_column(table) == "PGD-20 [step=0.01]"
+    assert list(zip(table["recipe"], table["rank"], strict=True)) == [("A", 1), ("B", 2), ("C", 3)]
+    caption = words.caption(table)
+    assert "Ranked by PGD-20, steps of 0.01, as AutoAttack is there for 1 of 3 lines only;" in caption
+    assert words.best(table, words.display(table, ()))["PGD-20, steps of 0.01"].tolist() == [True, False, False]
+    measure(tmp_path, "AutoAttack", "1" * 4 + "0" * 36, recipe="B")
+    table = table_of(tmp_path)
+    assert ranking_column(table) == "AutoAttack"
+    assert table["rank"].tolist() == [1, 1, pd.NA]
+    assert "lines only" not in words.caption(table)
+
+
+def test_attacks_that_all_failed_rank_nothing(tmp_path: Path) -> None:
+    measure(tmp_path, "", "1110000000")
+    measure(tmp_path, "FGSM", None, status="failed: no memory")
+    table = table_of(tmp_path)
+    assert ranking_column(table) == "Clean"
+    assert table["rank"].tolist() == [1]
 
 
 @pytest.mark.parametrize(

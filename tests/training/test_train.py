@@ -227,6 +227,7 @@ def curve(*epochs: tuple[float, float, float]) -> list[dict[str, float]]:
         ([(0.8, 0.95, 0.0)], "catastrophic overfitting: FGSM 95.0% in epoch 1, PGD-10 0.0% in epoch 1"),  # labels leak
         ([(0.8, 0.6, 0.5), (0.8, 0.58, 0.0)], "catastrophic overfitting: FGSM 60.0% in epoch 1, 58.0% in epoch 2, "),
         ([(0.9, 0.06, 0.0)], None),  # never was robust
+        ([(0.5, 0.1, 0.031), (0.9, 0.03, 0.0)], None),  # a standard training: never more robust than chance
         ([(0.5, 0.4, 0.3), (0.7, 0.1, 0.01)], "robust overfitting: PGD-10 30.0% in epoch 1, 1.0% in epoch 2"),
         ([(0.5, 0.4, 0.3), (0.7, 0.5, 0.2)], "robust overfitting: PGD-10 30.0% in epoch 1, 20.0% in epoch 2"),
         ([(0.5, 0.4, 0.3), (0.11, 0.11, 0.11)], "collapsed: 11.0% of the hold-out images right, chance is 10.0%"),

@@ -4,7 +4,8 @@ import re
 
 import pandas as pd
 
-from bench.report.leaderboard.text import LEFT_COLUMNS, best, caption, display, drop_unattacked, heads, notes
+from bench.report.leaderboard.table import drop_unattacked
+from bench.report.leaderboard.text import LEFT_COLUMNS, best, caption, display, heads, notes
 from bench.report.table_formats import table_text as plain
 from bench.report.table_formats.latex import latex_table
 from bench.report.table_formats.latex_text import escape_latex

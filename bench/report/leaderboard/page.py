@@ -17,7 +17,7 @@ from bench.report.leaderboard import differences as paired
 from bench.report.leaderboard import formats, training_curves
 from bench.report.leaderboard import text as words
 from bench.report.leaderboard.badges import Badge, badges, join_badges
-from bench.report.leaderboard.table import accuracies, leaderboard
+from bench.report.leaderboard.table import accuracies, drop_unattacked, leaderboard
 from bench.report.leaderboard.terminal import print_board
 from bench.report.leaderboard.training_curves import MAX_RECIPES, Trainings, trainings_of
 from bench.report.plotting.best_curves import best_of
@@ -132,7 +132,7 @@ def _figures(board: Board, report: Report) -> dict[str, Draw]:
     from bench.report.leaderboard.bars import bars
     from bench.report.leaderboard.scatter import COST_COLUMN, cost, is_scatter, scatter
 
-    attacked = words.drop_unattacked(report.table)
+    attacked = drop_unattacked(report.table)
     table, title = attacked.head(MAX_RECIPES), board.title + best_of(MAX_RECIPES, len(attacked))
     drawn: dict[str, Draw] = {"bars": partial(bars, table, title)} if has_several_numbers(table) else {}
     drawn |= {"scatter": partial(scatter, table, title)} if is_scatter(table, "Clean") else {}

@@ -57,8 +57,24 @@ def leaderboard(
 
 
 def ranking_column(table: pd.DataFrame) -> str:
-    """The column that ranks a leaderboard: AutoAttack if any line has it, else Worst, else Clean."""
-    return next((c for c in (AUTOATTACK, "Worst") if c in table and table[c].notna().any()), "Clean")
+    """The column that ranks a leaderboard: AutoAttack if half of its attacked lines have it, else Worst if they do.
+
+    Else, so that a board is ranked while its last attack is under way, the attack that most lines have, and of several
+    such attacks the one with the lowest mean accuracy; Clean without attacks.
+    """
+    columns = accuracies(table)
+    lines = {column: int((table[f"{column} status"] == "ok").sum()) for column in columns}
+    for column in (AUTOATTACK, "Worst"):
+        if lines.get(column, 0) >= max(1, len(drop_unattacked(table)) / 2):
+            return column
+    attacks = [column for column in columns[1 : columns.index("Worst")] if lines[column]] if "Worst" in columns else []
+    return min(attacks, key=lambda column: (-lines[column], table[column].mean()), default="Clean")
+
+
+def drop_unattacked(table: pd.DataFrame) -> pd.DataFrame:
+    """Drop lines that no attack was run on, not even a failed one; without attacks on the board keep all."""
+    attacks = [f"{column} status" for column in accuracies(table) if column not in ("Clean", "Worst")]
+    return table[(table[attacks] != "missing").any(axis=1)] if attacks else table
 
 
 def accuracies(table: pd.DataFrame) -> list[str]:

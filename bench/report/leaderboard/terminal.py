@@ -6,8 +6,8 @@ import pandas as pd
 
 from bench.core.parsing import LAST_SUFFIX
 from bench.report.labels import condition_name
-from bench.report.leaderboard.table import accuracies, ranking_column
-from bench.report.leaderboard.text import COST_COLUMNS, LEFT_COLUMNS, best, display, drop_unattacked, quote
+from bench.report.leaderboard.table import accuracies, drop_unattacked, ranking_column
+from bench.report.leaderboard.text import COST_COLUMNS, LEFT_COLUMNS, best, display, quote
 from bench.report.table_formats import table_text as plain
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from bench.core.parsing import LAST_SUFFIX, format_count
-from bench.report.labels import condition_name, line_name
-from bench.report.leaderboard.table import accuracies, ranking_column
+from bench.report.labels import AUTOATTACK, condition_name, line_name
+from bench.report.leaderboard.table import accuracies, drop_unattacked, ranking_column
 from bench.report.table_formats.table_text import MISSING
 
 LEFT_COLUMNS = ("Recipe", "Verdict")  # columns set flush left
@@ -19,12 +19,6 @@ COST_COLUMNS = {"Passes": "passes", "MiB": "memory"}  # no seconds, which depend
 def heads(table: pd.DataFrame) -> list[str]:
     """The titles of the columns of accuracies."""
     return [condition_name(column) for column in accuracies(table)]
-
-
-def drop_unattacked(table: pd.DataFrame) -> pd.DataFrame:
-    """Drop lines that no attack was run on, not even a failed one; without attacks on the board keep all."""
-    attacks = [f"{column} status" for column in accuracies(table) if column not in ("Clean", "Worst")]
-    return table[(table[attacks] != "missing").any(axis=1)] if attacks else table
 
 
 def display(table: pd.DataFrame, spread: Collection[str]) -> pd.DataFrame:
@@ -56,7 +50,8 @@ def best(table: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
     None if another line shares the first rank, or has a value within the interval of the highest.
     """
     known = {name: c for c in accuracies(table) for name in (c, condition_name(c))}
-    score = ranking_column(table)  # AutoAttack, Worst or Clean: equal to the title
+    score = ranking_column(table)
+    score = score if score in shown else condition_name(score)
     first = [rank == 1 for rank in table["rank"].fillna(0)]
     strong = {c: _is_clearly_best(table, known[c]) if c in known else [False] * len(table) for c in shown}
     if score in strong:
@@ -73,7 +68,7 @@ def _is_clearly_best(table: pd.DataFrame, column: str) -> list[bool]:
 
 def caption(table: pd.DataFrame) -> str:
     """The sentences that explain the numbers of the table."""
-    n, score = table["n"].iloc[0], ranking_column(table)
+    n, score = table["n"].iloc[0], condition_name(ranking_column(table))
     several = (table["seeds"] > 1).any()
     text = f"Accuracy in percent on n={n} images{'' if several or table['external'].all() else ', one training seed'}; "
     text += "± is the wider side of the 95 % Wilson interval"
@@ -84,13 +79,21 @@ def caption(table: pd.DataFrame) -> str:
         text += " (.last is not counted)." if any(LAST_SUFFIX in column for column in accuracies(table)) else "."
     if len(table) > 1:
         text += (
-            f" Ranked by {score}; = marks ranks that are shared, as an exact paired test does not separate these lines "
-            "from the first of them (5 %, corrected by Holm's method for all lines below that one)."
+            f" Ranked by {score}{_reason(table)}; = marks ranks that are shared, as an exact paired test "
+            "does not separate these lines from the first of them "
+            "(5 %, corrected by Holm's method for all lines below that one)."
         )
     if table["passes"].notna().all():
         text += " Passes are forward and backward, per image of a training step"
         text += "; MiB is the memory at its highest." if table["memory"].notna().all() else "."
     return text
+
+
+def _reason(table: pd.DataFrame) -> str:
+    """Why AutoAttack does not rank the lines, if some of them have it."""
+    lines = int((table[f"{AUTOATTACK} status"] == "ok").sum()) if AUTOATTACK in table else 0
+    few = lines > 0 and ranking_column(table) != AUTOATTACK
+    return f", as {AUTOATTACK} is there for {lines} of {len(drop_unattacked(table))} lines only" if few else ""
 
 
 def _bold_caption(table: pd.DataFrame) -> str:

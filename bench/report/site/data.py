@@ -18,7 +18,8 @@ from bench.report.training_logs import read_training_log
 from bench.results.store import read_job
 from bench.results.survey import run_folders
 
-RANKING_ORDER = (AUTOATTACK, "Worst", "Clean")  # of the columns that rank a board, the strongest statement first
+RANKING_ORDER = {AUTOATTACK: 0, "Worst": 1, "Clean": 3}  # of columns that rank a board, the strongest statement first
+OTHER_ATTACK = 2  # its place in that order
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,6 @@ def _order(report: Report) -> tuple[bool, int, int, int]:
     return (
         len(report.table) == 1,
         len(report.badges),
-        RANKING_ORDER.index(ranking_column(report.table)),
+        RANKING_ORDER.get(ranking_column(report.table), OTHER_ATTACK),
         -len(report.table),
     )

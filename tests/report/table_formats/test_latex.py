@@ -10,7 +10,8 @@ import pytest
 
 from bench.report.leaderboard import formats
 from bench.report.leaderboard.page import LeaderboardPage, boards
-from bench.report.leaderboard.text import best, display, drop_unattacked, heads
+from bench.report.leaderboard.table import drop_unattacked
+from bench.report.leaderboard.text import best, display, heads
 from bench.report.studies.page import StudyPage
 from bench.report.table_formats.latex import MAX_LINES, TEXT_WIDTH, column_widths, latex_table, table_width
 from bench.report.table_formats.latex_text import escape_latex, text_width
