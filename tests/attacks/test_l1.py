@@ -115,6 +115,7 @@ def test_stored_perturbations_stay_in_the_ball():
     assert (stored - x_adv).abs().max() < 0.01
 
 
+@pytest.mark.slow
 def test_rows_of_radii_and_of_a_sweep(bench, tmp_path):
     ask = ("eval", "--model", str(BASELINE), "--limit", "30", "--norm", "L1", "--attacks")
     code, out, err = bench(*ask, "FGSM,PGD-5,FMN-L1[steps=20]", "--eps", "1,2", "--results", "balls", "--save-adv")

@@ -422,6 +422,7 @@ def test_a_dry_run_of_which_nothing_can_be_priced_is_refused(tiny, bench, option
     assert value in err
 
 
+@pytest.mark.slow
 def test_one_command_carries_a_study_out_and_the_report_repeats_its_page(tiny, tmp_path):
     places = ["--results", str(tmp_path / "results"), "--reports", str(tmp_path / "reports")]
     asked = ["run", "--study", "tiny", "--limit-train", "100", "--epochs", "1", "--limit", "30", "--workers", "1"]

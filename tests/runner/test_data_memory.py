@@ -83,6 +83,7 @@ def test_a_run_has_the_numbers_and_keys_of_one_in_memory(tmp_path, workers):
     assert read_results(tmp_path / "files") == kept
 
 
+@pytest.mark.slow
 def test_shards_and_sweeps_have_the_numbers_of_those_in_memory(tmp_path):
     sweep = replace(ASKED, attacks=("PGD-3",), sweep=(0.0, 2 / 255, 8 / 255), methods=("Standard",))
     block = replace(ASKED, attacks=("APGD-CE[block=16]",), methods=("Standard",))

@@ -91,6 +91,12 @@ def run_here(place, asked):
 
 
 @pytest.fixture(scope="module")
+def continued(tmp_path_factory):
+    """What one process on this machine comes to where one recipe trains on the other's model."""
+    return run_here(tmp_path_factory.mktemp("continued") / "here", CONTINUED)
+
+
+@pytest.fixture(scope="module")
 def cluster():
     """A head that does no work, and two nodes of one processor each."""
     os.environ.update(OF_RAY)
@@ -117,16 +123,15 @@ def wait_for(place, text, count=1, seconds=200):
         time.sleep(0.1)
 
 
-def test_a_cluster_that_is_started_here(tmp_path):
+def test_a_cluster_that_is_started_here(tmp_path, continued):
     (tmp_path / "there").mkdir()
     process = start(tmp_path / "there", *CONTINUED, "--engine", "ray", "--workers", "2")
     out, err = process.communicate(timeout=400)
     assert process.returncode == 0, err
     assert "BN-adv (p0.8)" in out
-    assert read_all(tmp_path / "there") == run_here(tmp_path / "here", CONTINUED)
+    assert read_all(tmp_path / "there") == continued
 
 
-@pytest.mark.long
 def test_nodes_and_the_driver_die_and_nothing_changes(tmp_path, cluster):
     """A node dies in a training; the driver is killed in AutoAttack; a node dies in AutoAttack. Then all is equal."""
     asked = [*ATTACKED, "--engine", "ray", "--ray-address", cluster.address]
@@ -145,7 +150,7 @@ def test_nodes_and_the_driver_die_and_nothing_changes(tmp_path, cluster):
     assert read_all(tmp_path) == run_here(tmp_path / "here", ATTACKED)
 
 
-def test_a_driver_that_is_stopped_leaves_what_the_same_command_goes_on_from(tmp_path, cluster):
+def test_a_driver_that_is_stopped_leaves_what_the_same_command_goes_on_from(tmp_path, cluster, continued):
     asked = [*CONTINUED, "--engine", "ray", "--ray-address", cluster.address]
     process = start(tmp_path, *asked)
     while not [*tmp_path.rglob(".lock")]:
@@ -158,10 +163,9 @@ def test_a_driver_that_is_stopped_leaves_what_the_same_command_goes_on_from(tmp_
     process = start(tmp_path, *asked)
     _, err = process.communicate(timeout=400)
     assert process.returncode == 0, err
-    assert read_all(tmp_path) == run_here(tmp_path / "here", CONTINUED)
+    assert read_all(tmp_path) == continued
 
 
-@pytest.mark.long
 def test_code_travels(tmp_path, cluster):
     """Of files of a plug-in and of an outside model that other hosts lack; the numbers are those of one process."""
     found = {}
