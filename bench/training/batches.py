@@ -39,7 +39,9 @@ def training_batches(
 
 
 def count_extra(batch_size: int, share: float) -> int:
-    """How many images of a batch are extra ones: share * batch_size, rounded; BadInput if none or all of them are."""
+    """How many images of a batch are extra ones: share * batch_size, rounded; BadInput if none or all would be."""
+    if batch_size == 1:
+        raise BadInput("--extra: a batch of one image has no place for another; train on two or more (--limit-train)")
     count = round(share * batch_size)
     if not count:
         raise BadInput(
@@ -49,7 +51,7 @@ def count_extra(batch_size: int, share: float) -> int:
     if count >= batch_size:
         raise BadInput(
             f"--extra-share {share:g} leaves no image of the data set in a batch of {batch_size}; give "
-            f"{1 - 1 / batch_size:.4g} or less"
+            f"{1 - 1 / batch_size:.6g} or less"
         )
     return count
 

@@ -101,9 +101,11 @@ def test_a_share_without_images_of_one_kind_is_refused(share, message):
         count_extra(8, share)
     assert count_extra(8, 0.12) == 1
     assert count_extra(8, 0.875) == 7
-    with pytest.raises(BadInput, match=r"give 0\.9967 or less"):
+    with pytest.raises(BadInput, match=r"give 0\.996667 or less"):
         count_extra(300, 0.9999)
-    assert count_extra(300, 0.9967) == 299
+    assert count_extra(300, 0.996667) == 299
+    with pytest.raises(BadInput, match="a batch of one image has no place for another; train on two or more"):
+        count_extra(1, 0.7)
 
 
 class Killed(Exception):
