@@ -23,11 +23,10 @@ CHIP_CLASSES = {
 
 @stored.cached_by_folder(1)
 def find_findings(results: Path) -> list[tuple[str, list[Finding]]]:
-    """Titles and findings of all sections; empty if no claim can be decided by the rows."""
+    """Titles and findings of the sections in which the rows decide at least one claim."""
     rows = stored.rows(results)
-    found = list(find_sections(STUDY, rows[rows["recipe"].isin(STUDY.methods)], None))
-    is_told = any(verdict(finding.comparisons) in CHIP_CLASSES for _, findings in found for finding in findings)
-    return found if is_told else []
+    sections = find_sections(STUDY, rows[rows["recipe"].isin(STUDY.methods)], None)
+    return [section for section in sections if any(verdict(found.comparisons) in CHIP_CLASSES for found in section[1])]
 
 
 class ClaimsPage:
