@@ -40,8 +40,6 @@ def training_batches(
 
 def count_extra(batch_size: int, share: float) -> int:
     """How many images of a batch are extra ones: share * batch_size, rounded; BadInput if none or all would be."""
-    if batch_size == 1:
-        raise BadInput("--extra: a batch of one image has no place for another; train on two or more (--limit-train)")
     count = round(share * batch_size)
     if not count:
         raise BadInput(

@@ -20,7 +20,7 @@ from bench.core.stats import wilson
 from bench.report.boards import groups
 from bench.report.files import LIST_NAME, replace_files
 from bench.report.leaderboard import differences as paired
-from bench.report.leaderboard import figures, formats
+from bench.report.leaderboard import figures, formats, page
 from bench.report.leaderboard import text as words
 from bench.report.leaderboard.bars import bars
 from bench.report.leaderboard.page import LeaderboardPage, boards
@@ -113,6 +113,34 @@ def test_an_attack_that_few_lines_have_ranks_none_of_them(tmp_path: Path) -> Non
     assert ranking_column(table) == "AutoAttack"
     assert table["rank"].tolist() == [1, 1, pd.NA]
     assert "lines only" not in words.caption(table)
+
+
+def test_a_last_iterate_ranks_no_board_and_metrics_of_plugins_are_no_attacks(tmp_path: Path) -> None:
+    for recipe, right in {"A": 30, "B": 20, "C": 10}.items():
+        measure(tmp_path, "PGD-20", ("1" * right).ljust(40, "0"), recipe=recipe)
+        measure(tmp_path, "CW-20.last", "1" * 5 + "0" * 35, recipe=recipe)
+    for recipe in "ABCDEF":
+        measure(tmp_path, "", "1" * 40, recipe=recipe)
+        measure(tmp_path, "odd", "1" * 40, recipe=recipe, kind="x-odd", norm="", eps=None)
+    measure(tmp_path, "MI-FGSM", "1" * 20 + "0" * 20, recipe="A")
+    table = table_of(tmp_path)
+    assert ranking_column(table) == "PGD-20"
+    assert "Ranked by PGD-20, as fewer than half of the lines have every attack;" in words.caption(table)
+    for recipe in "AB":
+        measure(tmp_path, "AutoAttack", "1" * 5 + "0" * 35, recipe=recipe)
+    assert ranking_column(table_of(tmp_path)) == "AutoAttack"
+
+
+def test_figures_of_the_best_lines_show_the_column_that_ranks_the_whole_board(tmp_path: Path) -> None:
+    for number in range(40):
+        measure(tmp_path, "", "1" * 50, recipe=f"R{number:02}")
+        measure(tmp_path, "PGD-20", ("1" * (49 - number)).ljust(50, "0"), recipe=f"R{number:02}")
+        if number < 16:
+            measure(tmp_path, "AutoAttack", "1" * 5 + "0" * 45, recipe=f"R{number:02}")
+    ((board, report),) = boards(tmp_path).items()
+    assert ranking_column(report.table) == "PGD-20"
+    (axes,) = page._figures(board, report)["scatter"]().axes
+    assert axes.get_ylabel() == "Accuracy under PGD-20 (%)"
 
 
 def test_attacks_that_all_failed_rank_nothing(tmp_path: Path) -> None:

@@ -238,6 +238,11 @@ def test_a_training_that_goes_wrong_raises_its_alarm(epochs, alarm):
     assert found == [] if alarm is None else found[0].startswith(alarm)
 
 
+def test_robust_overfitting_of_two_classes_is_seen():
+    (found,) = alarms(curve((0.9, 0.6, 0.5), (0.95, 0.5, 0.25)), n=1000, classes=2)
+    assert found == "robust overfitting: PGD-10 50.0% in epoch 1, 25.0% in epoch 2"
+
+
 @pytest.mark.parametrize(
     ("shares", "n", "classes"),
     [((0.7, 0.5, 0.2), 50, 10), ((1.0, 1.0, 1.0), 2, 10), ((1.0, 1.0, 1.0), 6, 2), ((0.4, 0.4, 0.4), 10, 10),

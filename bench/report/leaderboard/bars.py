@@ -51,17 +51,19 @@ class PanelRow(NamedTuple):
 
 
 @with_house_style
-def bars(table: pd.DataFrame, title: str) -> "Figure":
+def bars(table: pd.DataFrame, title: str, score: str = "") -> "Figure":
     """Accuracies as bars: a panel for each attack, a bar for each recipe, in the order of the table.
 
     All panels have the same axis, which begins at 0. If there are more than MAX_PANELS attacks: clean accuracy, the
     column that ranks, and the attacks with the lowest accuracy. A row of panels leaves out lines without a number in
     it; a panel says how many of the row's lines it has no number of.
+
+    score: the column that ranks the board, of which the table may hold a part; by default that of the table.
     """
     from matplotlib.figure import Figure
 
     known = [column for column in accuracies(table) if table[column].notna().any()]
-    shown = _select_columns(table, known)
+    shown = _select_columns(table, known, score or ranking_column(table))
     title += f", {len(shown)} of {len(known)} accuracies" if len(shown) < len(known) else ""
     rows = arrange(table, shown)
     heights = [AROUND_ROW + LINE * len(row.lines) for row in rows]
@@ -98,11 +100,11 @@ def _is_known(table: pd.DataFrame, columns: Sequence[str]) -> "pd.Series[bool]":
     return table[[*columns]].notna().any(axis=1) | failed.any(axis=1)
 
 
-def _select_columns(table: pd.DataFrame, columns: list[str]) -> list[str]:
-    """At most MAX_PANELS of the columns."""
+def _select_columns(table: pd.DataFrame, columns: list[str], score: str) -> list[str]:
+    """At most MAX_PANELS of the columns, among them Clean and the one that ranks."""
     if len(columns) <= MAX_PANELS:
         return columns
-    kept = {columns[0], ranking_column(table)}
+    kept = {columns[0], score}
     others = table[[column for column in columns if column not in kept]].mean().nsmallest(MAX_PANELS - len(kept))
     return [column for column in columns if column in kept or column in others]
 

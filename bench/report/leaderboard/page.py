@@ -17,7 +17,7 @@ from bench.report.leaderboard import differences as paired
 from bench.report.leaderboard import formats, training_curves
 from bench.report.leaderboard import text as words
 from bench.report.leaderboard.badges import Badge, badges, join_badges
-from bench.report.leaderboard.table import accuracies, drop_unattacked, leaderboard
+from bench.report.leaderboard.table import accuracies, drop_unattacked, leaderboard, ranking_column
 from bench.report.leaderboard.terminal import print_board
 from bench.report.leaderboard.training_curves import MAX_RECIPES, Trainings, trainings_of
 from bench.report.plotting.best_curves import best_of
@@ -134,9 +134,10 @@ def _figures(board: Board, report: Report) -> dict[str, Draw]:
 
     attacked = drop_unattacked(report.table)
     table, title = attacked.head(MAX_RECIPES), board.title + best_of(MAX_RECIPES, len(attacked))
-    drawn: dict[str, Draw] = {"bars": partial(bars, table, title)} if has_several_numbers(table) else {}
-    drawn |= {"scatter": partial(scatter, table, title)} if is_scatter(table, "Clean") else {}
-    return drawn | ({"cost": partial(cost, table, title)} if is_scatter(table, COST_COLUMN) else {})
+    score = ranking_column(report.table)
+    drawn: dict[str, Draw] = {"bars": partial(bars, table, title, score)} if has_several_numbers(table) else {}
+    drawn |= {"scatter": partial(scatter, table, title, score)} if is_scatter(table, "Clean", score) else {}
+    return drawn | ({"cost": partial(cost, table, title, score)} if is_scatter(table, COST_COLUMN, score) else {})
 
 
 def has_several_numbers(table: pd.DataFrame) -> bool:

@@ -32,23 +32,30 @@ TRUST_STYLES: dict[str, dict[str, Any]] = {
 }
 
 
-def is_scatter(table: pd.DataFrame, column: str) -> bool:
-    """Whether a figure of Clean or COST_COLUMN makes sense: two lines (or two costs) or more, ranked by an attack."""
-    points = _points(table, column)
+def is_scatter(table: pd.DataFrame, column: str, score: str = "") -> bool:
+    """Whether a figure of Clean or COST_COLUMN makes sense: two lines (or two costs) or more, ranked by an attack.
+
+    score: as of `scatter`.
+    """
+    score = score or ranking_column(table)
+    points = table.dropna(subset=[column, score])
     count = points[COST_COLUMN].nunique() if column == COST_COLUMN else len(points)
-    return ranking_column(table) != "Clean" and count > 1
+    return score != "Clean" and count > 1
 
 
 @with_house_style
-def scatter(table: pd.DataFrame, title: str) -> "Figure":
-    """Clean accuracy against the accuracy that ranks the table, with intervals."""
-    return _scatter(table, title, "Clean", accuracy_axis("Clean"))
+def scatter(table: pd.DataFrame, title: str, score: str = "") -> "Figure":
+    """Clean accuracy against the accuracy that ranks the board, with intervals.
+
+    score: the column that ranks, of which the table may hold a part of the lines; by default that of the table.
+    """
+    return _scatter(table, title, "Clean", accuracy_axis("Clean"), score)
 
 
 @with_house_style
-def cost(table: pd.DataFrame, title: str) -> "Figure":
-    """Cost of a training step against the accuracy that ranks the table, with its intervals."""
-    return _scatter(table, title, COST_COLUMN, "Passes per image of a training step")
+def cost(table: pd.DataFrame, title: str, score: str = "") -> "Figure":
+    """Cost of a training step against the accuracy that ranks the board, with its intervals. score: as of `scatter`."""
+    return _scatter(table, title, COST_COLUMN, "Passes per image of a training step", score)
 
 
 def accuracy_axis(column: str) -> str:
@@ -58,15 +65,12 @@ def accuracy_axis(column: str) -> str:
     return "Clean accuracy (%)" if column == "Clean" else f"Accuracy under {shorten(condition_name(column))} (%)"
 
 
-def _points(table: pd.DataFrame, column: str) -> pd.DataFrame:
-    return table.dropna(subset=[column, ranking_column(table)])
-
-
-def _scatter(table: pd.DataFrame, title: str, column: str, label: str) -> "Figure":
+def _scatter(table: pd.DataFrame, title: str, column: str, label: str, score: str) -> "Figure":
     """A column of the table against the one that ranks it."""
     from matplotlib.ticker import MaxNLocator
 
-    robust, points = ranking_column(table), _points(table, column)
+    robust = score or ranking_column(table)
+    points = table.dropna(subset=[column, robust])
     names = [shorten(line_name(recipe)) for recipe in points["recipe"]]
     is_narrow = len(points) <= NARROW_POINTS and max(map(len, names), default=0) <= NARROW_LETTERS
     width, height = (ONE_COLUMN, 2.5) if is_narrow else (TWO_COLUMNS, 4.0)

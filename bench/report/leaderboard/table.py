@@ -7,6 +7,7 @@ from statistics import fmean
 import pandas as pd
 
 from bench.core.files import Bits
+from bench.core.parsing import LAST_SUFFIX
 from bench.core.stats import holm, mcnemar_over_seeds
 from bench.report.accuracy import as_columns, measurements, summary
 from bench.report.audit.indicators import Doubt
@@ -59,16 +60,27 @@ def leaderboard(
 def ranking_column(table: pd.DataFrame) -> str:
     """The column that ranks a leaderboard: AutoAttack if half of its attacked lines have it, else Worst if they do.
 
-    Else, so that a board is ranked while its last attack is under way, the attack that most lines have, and of several
-    such attacks the one with the lowest mean accuracy; Clean without attacks.
+    Else, so that a board is ranked while its last attack is under way, the attack with the lowest mean accuracy of
+    those that half of them have, attacks scored on their last iterate left out; Clean if there is none.
     """
-    columns = accuracies(table)
-    lines = {column: int((table[f"{column} status"] == "ok").sum()) for column in columns}
+    attacks = attack_columns(table)
+    attacked = int((table[[f"{column} status" for column in attacks]] != "missing").any(axis=1).sum())
+    enough = [
+        column
+        for column in (*attacks, "Worst")
+        if f"{column} status" in table and int((table[f"{column} status"] == "ok").sum()) >= max(1, attacked / 2)
+    ]
     for column in (AUTOATTACK, "Worst"):
-        if lines.get(column, 0) >= max(1, len(drop_unattacked(table)) / 2):
+        if column in enough:
             return column
-    attacks = [column for column in columns[1 : columns.index("Worst")] if lines[column]] if "Worst" in columns else []
-    return min(attacks, key=lambda column: (-lines[column], table[column].mean()), default="Clean")
+    counted = [column for column in enough if LAST_SUFFIX not in column]
+    return min(counted, key=lambda column: fmean(table[column].dropna()), default="Clean")
+
+
+def attack_columns(table: pd.DataFrame) -> list[str]:
+    """The columns of a leaderboard that are accuracies under one attack each, in order."""
+    columns = accuracies(table)
+    return columns[1 : columns.index("Worst")] if "Worst" in columns else []
 
 
 def drop_unattacked(table: pd.DataFrame) -> pd.DataFrame:

@@ -90,10 +90,13 @@ def caption(table: pd.DataFrame) -> str:
 
 
 def _reason(table: pd.DataFrame) -> str:
-    """Why AutoAttack does not rank the lines, if some of them have it."""
+    """Why neither AutoAttack nor Worst ranks the lines of a board with attacks."""
+    if ranking_column(table) in (AUTOATTACK, "Worst", "Clean"):
+        return ""
     lines = int((table[f"{AUTOATTACK} status"] == "ok").sum()) if AUTOATTACK in table else 0
-    few = lines > 0 and ranking_column(table) != AUTOATTACK
-    return f", as {AUTOATTACK} is there for {lines} of {len(drop_unattacked(table))} lines only" if few else ""
+    if lines:
+        return f", as {AUTOATTACK} is there for {lines} of {len(drop_unattacked(table))} lines only"
+    return ", as fewer than half of the lines have every attack"
 
 
 def _bold_caption(table: pd.DataFrame) -> str:

@@ -9,7 +9,7 @@ from bench.core.parsing import format_radius
 from bench.report.boards import Board
 from bench.report.corruptions.page import find_tables
 from bench.report.corruptions.table import single_severities
-from bench.report.labels import line_name, panel_names
+from bench.report.labels import condition_name, line_name, panel_names
 from bench.report.leaderboard.page import Report
 from bench.report.leaderboard.scatter import COST_COLUMN, is_scatter
 from bench.report.leaderboard.table import ranking_column
@@ -24,10 +24,14 @@ def against_robust(report: Report, href: Href) -> list[Chart]:
     table, score, charts = report.table, ranking_column(report.table), []
     if is_scatter(table, "Clean"):
         points = [_clean_point(line, score, href(line["recipe"])) for line in _lines(table)]
-        charts.append(scatter("Clean against robust", ("Clean accuracy (%)", f"{score} (%)"), _drop_unknown(points)))
+        charts.append(
+            scatter(
+                "Clean against robust", ("Clean accuracy (%)", f"{condition_name(score)} (%)"), _drop_unknown(points)
+            )
+        )
     if is_scatter(table, COST_COLUMN):
         points = [_cost_point(line, score, href(line["recipe"])) for line in _lines(table)]
-        axes = ("Passes per image of a training step", f"{score} (%)")
+        axes = ("Passes per image of a training step", f"{condition_name(score)} (%)")
         charts.append(scatter("Cost against robust", axes, _drop_unknown(points)))
     return charts
 
@@ -59,7 +63,7 @@ def _verdict_word(line: dict[Any, Any]) -> str:
 
 
 def _accuracy_words(line: dict[Any, Any], column: str) -> str:
-    return f"{column} {line[column]:.1f} ({line[f'{column} low']:.1f} to {line[f'{column} high']:.1f})"
+    return f"{condition_name(column)} {line[column]:.1f} ({line[f'{column} low']:.1f} to {line[f'{column} high']:.1f})"
 
 
 def _context(line: dict[Any, Any]) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 from bench.core.parsing import LAST_SUFFIX
 from bench.report.accuracy import Estimate
 from bench.report.attack_scores.scores import score_texts
-from bench.report.labels import AUTOATTACK, line_name
+from bench.report.labels import AUTOATTACK, condition_name, line_name
 from bench.report.leaderboard import text as words
 from bench.report.leaderboard.page import Report
 from bench.report.leaderboard.table import accuracies, ranking_column
@@ -63,6 +63,11 @@ class BoardTable:
     columns: tuple[Column, ...]
     lines: tuple[BoardLine, ...]
     score: str  # the column that ranks
+
+    @property
+    def score_name(self) -> str:
+        """That column in words."""
+        return condition_name(self.score)
 
 
 def board_table(report: Report, extras: Sequence[Extra]) -> BoardTable:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bench.report.boards import Board
-from bench.report.labels import line_name
+from bench.report.labels import condition_name, line_name
 from bench.report.leaderboard.page import Report
 from bench.report.leaderboard.table import ranking_column
 from bench.report.leaderboard.text import accuracy_text
@@ -43,7 +43,7 @@ def _line(data: SiteData, board: Board, report: Report) -> dict[str, Any]:
         "board": board,
         "methods": len(table),
         "seeds": "" if table["external"].all() else int(table["seeds"].max()),
-        "score": score,
+        "score": condition_name(score),
         "best": line_name(first["recipe"]),
         "recipe": data.recipe_of(first["recipe"]),
         "value": "" if math.isnan(first[score]) else accuracy_text(first, score),

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bench.report.boards import Board
-from bench.report.labels import line_name
+from bench.report.labels import condition_name, line_name
 from bench.report.leaderboard.page import Report
 from bench.report.leaderboard.table import accuracies, ranking_column
 from bench.report.leaderboard.text import accuracy_text
@@ -91,12 +91,11 @@ def _is_there(line: Mapping[Any, Any], column: str) -> bool:
 
 def _place(rank: Any, table: pd.DataFrame) -> str:
     """The rank as text."""
+    score = condition_name(ranking_column(table))
     if pd.isna(rank):
-        return f"no rank by {ranking_column(table)}"
+        return f"no rank by {score}"
     shared = int((table["rank"] == rank).sum())
-    return f"rank {rank} of {len(table)} by {ranking_column(table)}" + (
-        f", shared by {shared} lines" if shared > 1 else ""
-    )
+    return f"rank {rank} of {len(table)} by {score}" + (f", shared by {shared} lines" if shared > 1 else "")
 
 
 def _line(line: Mapping[Any, Any], columns: list[str], place: str) -> ResultLine:
