@@ -63,8 +63,8 @@ def display(table: pd.DataFrame) -> pd.DataFrame:
 def caption(table: pd.DataFrame) -> str:
     """The sentences that explain the numbers of the table."""
     return (
-        f"{condition_name(table['column'].iloc[0])} accuracy against that of the best line, in percentage points on the "
-        f"same {format_count(table['n'].iloc[0], 'image')}, with the 95 % interval of a "
+        f"{condition_name(table['column'].iloc[0])} accuracy against that of the best line, in percentage points on "
+        f"the same {format_count(table['n'].iloc[0], 'image')}, with the 95 % interval of a "
         "paired bootstrap over them (one of several seeds: "
         "of their mean) and the p-value of McNemar's exact test (of several seeds: the highest of their pairs), "
         f"corrected for the number of lines ({len(table)}) by Holm's method."

@@ -73,8 +73,8 @@ def ranking_column(table: pd.DataFrame) -> str:
     for column in (AUTOATTACK, "Worst"):
         if column in enough:
             return column
-    counted = [column for column in enough if LAST_SUFFIX not in column]
-    return min(counted, key=lambda column: fmean(table[column].dropna()), default="Clean")
+    means = {column: float(table[column].mean()) for column in enough if LAST_SUFFIX not in column}
+    return min(means, key=lambda column: means[column], default="Clean")
 
 
 def attack_columns(table: pd.DataFrame) -> list[str]:
