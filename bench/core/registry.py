@@ -67,7 +67,7 @@ class Registry(Mapping[str, T]):
             (True, ['red'])
         """
         self._load(calling_module())
-        self._check(name)
+        check_name(self.kind, name, self._reserved)
         self._check_item(name, item)
         self._check_free(name)
         self._items[name] = item
@@ -77,7 +77,7 @@ class Registry(Mapping[str, T]):
     def add_lazy(self, name: str, read: Callable[[Path], T]) -> None:
         """Register a name whose item depends on a folder: `look_up(name, folder)` is read(folder). Raises as `add`."""
         self._load(calling_module())
-        self._check(name)
+        check_name(self.kind, name, self._reserved)
         if not callable(read):
             raise BadInput(f"{self.kind} {name!r} is read by a {type(read).__name__}; it is to be a function (folder)")
         self._check_free(name)
@@ -90,7 +90,7 @@ class Registry(Mapping[str, T]):
         BadInput if the pattern does not end in k, is taken, or hides a registered name, or `make` is no function.
         """
         self._load(calling_module())
-        self._check(pattern)
+        check_name(self.kind, pattern, self._reserved)
         self._families.add(pattern, make, self._items)
         self._homes.record(pattern, calling_module(), meaning)
 
@@ -101,7 +101,7 @@ class Registry(Mapping[str, T]):
 
         BadInput if the suffix is taken or invalid, or `make` is no function.
         """
-        self._check(f"x{suffix}")
+        check_name(self.kind, f"x{suffix}", self._reserved)
         self._suffixes.add(suffix, make, follows)
         self._homes.record(suffix, calling_module())
 
@@ -201,11 +201,6 @@ class Registry(Mapping[str, T]):
         except UnknownName:
             return False
         return True
-
-    def _check(self, name: str) -> None:
-        check_name(self.kind, name)
-        if name in self._reserved:
-            raise BadInput(f"{self.kind} name {name!r}: all and none stand for every name and for no name")
 
     def _check_item(self, name: str, item: object) -> None:
         if flaw := self._flaw(name, item):

@@ -16,6 +16,7 @@ from bench.report.files import LIST_NAME, figure, replace_files, replace_folders
 from bench.report.leaderboard.bars import bars
 from bench.report.leaderboard.figures import curves
 from bench.report.leaderboard.page import boards
+from bench.report.leaderboard.table import ranking_column
 from bench.report.plotting.style import fix_layout
 from bench.report.write import write_reports
 
@@ -170,7 +171,7 @@ def test_a_long_title_is_above_the_panels(tmp_path):
     for recipe in ("A", "B"):
         measure(tmp_path, "", "1111111111", recipe=recipe)
     (report,) = boards(tmp_path).values()
-    drawn = bars(report.table, "cifar10, resnet8, a very long budget, n=10, " * 4)
+    drawn = bars(report.table, "cifar10, resnet8, a very long budget, n=10, " * 4, ranking_column(report.table))
     fix_layout(drawn)
     below = max(axes.get_tightbbox().y1 for axes in drawn.axes)
     title = drawn.get_suptitle()
@@ -185,7 +186,7 @@ def test_of_many_accuracies_the_lowest_are_drawn_and_those_that_rank(tmp_path):
             measure(tmp_path, f"PGD-{steps}", "1" * (8 - steps // 2) + "0" * (2 + steps // 2), recipe=recipe)
     measure(tmp_path, "AutoAttack", "1111111100", recipe="A")
     (report,) = boards(tmp_path).values()
-    drawn = bars(report.table, "board")
+    drawn = bars(report.table, "board", ranking_column(report.table))
     shown = [axes.get_title() for axes in drawn.axes]
     assert len(shown) == 12
     assert {"Clean", "AutoAttack", "PGD-12"} <= set(shown)

@@ -19,7 +19,7 @@ from bench.report.labels import line_name, panel_names
 from bench.report.leaderboard.bars import arrange, bars
 from bench.report.leaderboard.page import LeaderboardPage, boards
 from bench.report.leaderboard.scatter import COST_COLUMN, is_scatter, scatter
-from bench.report.leaderboard.table import accuracies, drop_unattacked
+from bench.report.leaderboard.table import accuracies, drop_unattacked, ranking_column
 from bench.report.plotting.attack_colours import attack_colour
 from bench.report.plotting.limits import fitted_limits, limits_from_zero
 from bench.report.sweeps.figures import lines
@@ -140,7 +140,7 @@ def test_an_attack_has_one_colour_on_every_board():
         assert attack_colour(one) == attack_colour(other)
     for name in ("cifar10-resnet8-papers", "cifar10-resnet8-quick", "digits-quick"):
         for report in boards(PUBLISHED / name).values():
-            for axes in (axes for axes in bars(report.table, "").axes if axes.patches):
+            for axes in (axes for axes in bars(report.table, "", ranking_column(report.table)).axes if axes.patches):
                 face = axes.patches[0].get_facecolor()
                 assert to_hex(face[:3]).upper() == attack_colour(axes.get_title())
 
@@ -153,7 +153,7 @@ def papers() -> dict[str, pd.DataFrame]:
 
 def test_every_panel_of_bars_has_a_number_and_every_row_of_panels_its_own_lines(papers):
     for table in papers.values():
-        figure = bars(drop_unattacked(table), "cifar10, resnet8, Linf 8/255, quick")
+        figure = bars(drop_unattacked(table), "cifar10, resnet8, Linf 8/255, quick", ranking_column(table))
         assert_is_readable(figure)
         for axes in (axes for axes in figure.axes if axes.get_visible()):
             texts = [text.get_text() for text in axes.texts]
@@ -168,14 +168,19 @@ def test_every_panel_of_bars_has_a_number_and_every_row_of_panels_its_own_lines(
 
 
 def test_what_is_suspect_or_partial_looks_so_and_is_explained(papers):
-    suspect = bars(papers["L2 of any length"], "board")
+    suspect = drawn(bars, papers["L2 of any length"])
     clean, attacked, _ = (axes.patches[0] for axes in suspect.axes if axes.get_visible())
     assert (clean.get_hatch(), attacked.get_hatch()) == (None, "//////")
     assert legend_of(suspect) == ["95 % interval", "suspect (see the notes)"]
-    partial = bars(papers["Linf 8/255"], "board")
+    partial = drawn(bars, papers["Linf 8/255"])
     assert legend_of(partial) == ["95 % interval", "Worst of fewer attacks than others have"]
-    assert legend_of(bars(papers["Linf 0.04"], "board")) == ["95 % interval"]
-    assert legend_of(scatter(papers["L2 of any length"], "board")) == ["suspect (see the notes)", "95 % intervals"]
+    assert legend_of(drawn(bars, papers["Linf 0.04"])) == ["95 % interval"]
+    assert legend_of(drawn(scatter, papers["L2 of any length"])) == ["suspect (see the notes)", "95 % intervals"]
+
+
+def drawn(draw, table):
+    """A figure of a whole board."""
+    return draw(table, "board", ranking_column(table))
 
 
 def legend_of(figure) -> list[str]:
@@ -183,13 +188,15 @@ def legend_of(figure) -> list[str]:
 
 
 def test_no_scatter_is_drawn_of_clean_against_clean_of_one_point_or_of_one_cost(papers):
-    assert not is_scatter(papers["Linf 0.08"], "Clean")  # ranked by Clean: only last iterates were scored
+    assert not is_scatter(papers["Linf 0.08"], "Clean", "Clean")
+    assert ranking_column(papers["Linf 0.08"]) == "Clean"  # only last iterates were scored
     table = papers["Linf 0.04"]
-    assert is_scatter(table, "Clean")
-    assert is_scatter(table, COST_COLUMN)
-    assert not is_scatter(table.dropna(subset="AutoAttack").head(1), "Clean")
-    assert not is_scatter(table.assign(passes=4.0), COST_COLUMN)
-    assert is_scatter(table.assign(Clean=50.0), "Clean")
+    assert ranking_column(table) == "AutoAttack"
+    assert is_scatter(table, "Clean", "AutoAttack")
+    assert is_scatter(table, COST_COLUMN, "AutoAttack")
+    assert not is_scatter(table.dropna(subset="AutoAttack").head(1), "Clean", "AutoAttack")
+    assert not is_scatter(table.assign(passes=4.0), COST_COLUMN, "AutoAttack")
+    assert is_scatter(table.assign(Clean=50.0), "Clean", "AutoAttack")
     files = LeaderboardPage().files(PUBLISHED / "cifar10-resnet8-papers")
     void = "cifar10-resnet8-linf-0.08-quick"
     assert {path for path in files if path.startswith(void) and path.endswith("png")} == {f"{void}/bars.png"}
@@ -198,7 +205,7 @@ def test_no_scatter_is_drawn_of_clean_against_clean_of_one_point_or_of_one_cost(
 
 
 def test_names_stand_off_the_intervals_that_are_drawn(papers):
-    figure = scatter(papers["Linf 0.04"], "board")
+    figure = drawn(scatter, papers["Linf 0.04"])
     assert_is_readable(figure)
     names = {text: box for text, box in shown_texts(figure) if text in ("IAT", "M-TLAT", "Standard")}
     for line in papers["Linf 0.04"].dropna(subset="AutoAttack").to_dict("records"):
@@ -209,7 +216,7 @@ def test_names_stand_off_the_intervals_that_are_drawn(papers):
 
 
 def test_many_points_are_readable_and_their_intervals_are_said(papers):
-    figure = scatter(papers["Linf 8/255"], "cifar10, resnet8, Linf 8/255, quick")
+    figure = drawn(scatter, papers["Linf 8/255"])
     assert_is_readable(figure)
     (axes,) = figure.axes
     assert axes.get_ylabel() == "Accuracy under AutoAttack (%)"

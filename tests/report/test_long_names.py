@@ -13,6 +13,7 @@ from bench.report.leaderboard.bars import bars
 from bench.report.leaderboard.figures import curves, overlay
 from bench.report.leaderboard.page import boards
 from bench.report.leaderboard.scatter import scatter
+from bench.report.leaderboard.table import ranking_column
 from bench.report.plotting.style import MAX_TITLE_LINES
 from bench.report.plotting.texts import shorten, wrap_title
 from bench.report.sweeps.figures import lines
@@ -36,17 +37,18 @@ def long(name: str) -> str:
 
 def bars_of_long_names():
     (table,) = (report.table for board, report in boards(PAPERS).items() if board.threat == "Linf 0.04")
-    return bars(table.assign(recipe=table["recipe"].map(long)), TITLE)
+    return bars(table.assign(recipe=table["recipe"].map(long)), TITLE, ranking_column(table))
 
 
 def bars_of_long_attacks():
     (table,) = (report.table for board, report in boards(PAPERS).items() if board.threat == "Linf 0.04")
-    return bars(table.rename(columns=lambda column: column.replace("AutoAttack", "A" * 180)), TITLE)
+    renamed = table.rename(columns=lambda column: column.replace("AutoAttack", "A" * 180))
+    return bars(renamed, TITLE, ranking_column(renamed))
 
 
 def scatter_of_long_names():
     (table,) = (report.table for board, report in boards(PAPERS).items() if board.threat == "Linf 0.04")
-    return scatter(table.assign(recipe=table["recipe"].map(long)), TITLE)
+    return scatter(table.assign(recipe=table["recipe"].map(long)), TITLE, ranking_column(table))
 
 
 def corruptions_of_long_names(draw):

@@ -126,8 +126,9 @@ def test_a_last_iterate_ranks_no_board_and_metrics_of_plugins_are_no_attacks(tmp
     table = table_of(tmp_path)
     assert ranking_column(table) == "PGD-20"
     assert "Ranked by PGD-20, as fewer than half of the lines have every attack;" in words.caption(table)
-    for recipe in "AB":
-        measure(tmp_path, "AutoAttack", "1" * 5 + "0" * 35, recipe=recipe)
+    measure(tmp_path, "AutoAttack", "1" * 5 + "0" * 35, recipe="A")
+    assert "as AutoAttack is there for 1 of 3 lines only;" in words.caption(table_of(tmp_path))
+    measure(tmp_path, "AutoAttack", "1" * 5 + "0" * 35, recipe="B")
     assert ranking_column(table_of(tmp_path)) == "AutoAttack"
 
 
@@ -423,7 +424,7 @@ def test_a_seed_that_collapses_is_named() -> None:
 
 def test_bars_are_as_long_as_the_table_says(small: Path) -> None:
     table = table_of(small)
-    panels = bars(table, "title").axes
+    panels = bars(table, "title", ranking_column(table)).axes
     assert sorted(panel.get_title() for panel in panels) == sorted(words.accuracies(table))
     assert {panel.get_xlim()[0] for panel in panels} == {0}
     for panel in panels:
@@ -444,7 +445,7 @@ def test_scatter_names_do_not_overlap() -> None:
         for column, value in {"Clean": rng.uniform(80, 95), "Worst": rng.uniform(40, 52)}.items():
             line |= {column: value, f"{column} low": value - 5, f"{column} high": value + 5, f"{column} status": "ok"}
         lines.append(line)
-    figure = scatter(pd.DataFrame(lines), "title")
+    figure = scatter(pd.DataFrame(lines), "title", "Worst")
     assert sum(text.startswith("Recipe-") for text, _ in shown_texts(figure)) == 20
     assert overlapping_texts(figure) == []
     assert cut_texts(figure) == []
@@ -521,6 +522,6 @@ def test_several_seeds_differ_by_their_means_and_by_the_worst_of_their_tests(tmp
     averaged = line(report.table, "A")
     assert averaged["AutoAttack each"] == pytest.approx((30, 50))
     assert line(pd.read_csv(io.StringIO(formats.csv(report.table))), "A")["AutoAttack each"] == "30.0 50.0"
-    panels = {axes.get_title(): axes for axes in bars(report.table, "").axes}
+    panels = {axes.get_title(): axes for axes in bars(report.table, "", ranking_column(report.table)).axes}
     (dots,) = [drawn.get_xydata().tolist() for drawn in panels["AutoAttack"].lines if drawn.get_marker() == "."]
     assert dots == [pytest.approx(dot) for dot in ([30, 0], [50, 0], [20, 1], [10, 1])]

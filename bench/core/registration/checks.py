@@ -51,9 +51,11 @@ def describe(item: object) -> str:
     return f"{repr(item)[:60]}, a {type(item).__name__}"
 
 
-def check_name(kind: str, name: object) -> None:
-    """BadInput if a name is not a valid name of a folder on every system."""
+def check_name(kind: str, name: object, reserved: tuple[str, ...] = ()) -> None:
+    """BadInput if a name is not a valid name of a folder on every system, or is reserved."""
     if not isinstance(name, str) or not re.fullmatch(NAME_PATTERN, name):
         raise BadInput(
             f"{kind} name {name!r}: up to 100 letters, digits, +, ., _ and - make a name, a letter or digit begins it"
         )
+    if name in reserved:
+        raise BadInput(f"{kind} name {name!r}: all and none stand for every name and for no name")

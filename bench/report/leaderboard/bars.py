@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.core.stats import FloatArray
 from bench.report.labels import condition_name, line_name
-from bench.report.leaderboard.table import accuracies, ranking_column
+from bench.report.leaderboard.table import accuracies
 from bench.report.leaderboard.text import accuracy_text
 from bench.report.leaderboard.trust import INVALID, PARTIAL, SUSPECT, TRUST_TEXTS, trust_of
 from bench.report.plotting.attack_colours import attack_colour
@@ -51,19 +51,19 @@ class PanelRow(NamedTuple):
 
 
 @with_house_style
-def bars(table: pd.DataFrame, title: str, score: str = "") -> "Figure":
+def bars(table: pd.DataFrame, title: str, score: str) -> "Figure":
     """Accuracies as bars: a panel for each attack, a bar for each recipe, in the order of the table.
 
     All panels have the same axis, which begins at 0. If there are more than MAX_PANELS attacks: clean accuracy, the
     column that ranks, and the attacks with the lowest accuracy. A row of panels leaves out lines without a number in
     it; a panel says how many of the row's lines it has no number of.
 
-    score: the column that ranks the board, of which the table may hold a part; by default that of the table.
+    score: the column that ranks the board, of which the table may hold a part.
     """
     from matplotlib.figure import Figure
 
     known = [column for column in accuracies(table) if table[column].notna().any()]
-    shown = _select_columns(table, known, score or ranking_column(table))
+    shown = _select_columns(table, known, score)
     title += f", {len(shown)} of {len(known)} accuracies" if len(shown) < len(known) else ""
     rows = arrange(table, shown)
     heights = [AROUND_ROW + LINE * len(row.lines) for row in rows]

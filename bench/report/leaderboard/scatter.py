@@ -7,7 +7,6 @@ import pandas as pd
 
 from bench.report.labels import condition_name, line_name
 from bench.report.leaderboard.bars import intervals
-from bench.report.leaderboard.table import ranking_column
 from bench.report.leaderboard.trust import INVALID, OK, PARTIAL, SUSPECT, TRUST_TEXTS, trust_of
 from bench.report.plotting.limits import fitted_limits
 from bench.report.plotting.point_names import name_points
@@ -32,29 +31,25 @@ TRUST_STYLES: dict[str, dict[str, Any]] = {
 }
 
 
-def is_scatter(table: pd.DataFrame, column: str, score: str = "") -> bool:
+def is_scatter(table: pd.DataFrame, column: str, score: str) -> bool:
     """Whether a figure of Clean or COST_COLUMN makes sense: two lines (or two costs) or more, ranked by an attack.
 
-    score: as of `scatter`.
+    score: the column that ranks the board.
     """
-    score = score or ranking_column(table)
     points = table.dropna(subset=[column, score])
     count = points[COST_COLUMN].nunique() if column == COST_COLUMN else len(points)
     return score != "Clean" and count > 1
 
 
 @with_house_style
-def scatter(table: pd.DataFrame, title: str, score: str = "") -> "Figure":
-    """Clean accuracy against the accuracy that ranks the board, with intervals.
-
-    score: the column that ranks, of which the table may hold a part of the lines; by default that of the table.
-    """
+def scatter(table: pd.DataFrame, title: str, score: str) -> "Figure":
+    """Clean accuracy against `score`, the column that ranks the board, with intervals. table: lines of the board."""
     return _scatter(table, title, "Clean", accuracy_axis("Clean"), score)
 
 
 @with_house_style
-def cost(table: pd.DataFrame, title: str, score: str = "") -> "Figure":
-    """Cost of a training step against the accuracy that ranks the board, with its intervals. score: as of `scatter`."""
+def cost(table: pd.DataFrame, title: str, score: str) -> "Figure":
+    """Cost of a training step against `score`, the column that ranks the board. table: lines of the board."""
     return _scatter(table, title, COST_COLUMN, "Passes per image of a training step", score)
 
 
@@ -66,26 +61,25 @@ def accuracy_axis(column: str) -> str:
 
 
 def _scatter(table: pd.DataFrame, title: str, column: str, label: str, score: str) -> "Figure":
-    """A column of the table against the one that ranks it."""
+    """A column of the table against the one that ranks the board."""
     from matplotlib.ticker import MaxNLocator
 
-    robust = score or ranking_column(table)
-    points = table.dropna(subset=[column, robust])
+    points = table.dropna(subset=[column, score])
     names = [shorten(line_name(recipe)) for recipe in points["recipe"]]
     is_narrow = len(points) <= NARROW_POINTS and max(map(len, names), default=0) <= NARROW_LETTERS
     width, height = (ONE_COLUMN, 2.5) if is_narrow else (TWO_COLUMNS, 4.0)
     figure, (axes,) = grid(1, 1, width, (height, 0.3), title)
-    up = intervals(points, robust)
+    up = intervals(points, score)
     across = intervals(points, column) if f"{column} low" in points else np.zeros_like(up)
     if len(points) <= MAX_INTERVALS:
-        axes.errorbar(points[column], points[robust], xerr=across if across.any() else None, yerr=up, **INTERVAL_STYLE)
-    kinds = [trust_of(line, robust) for line in points.to_dict("records")]
+        axes.errorbar(points[column], points[score], xerr=across if across.any() else None, yerr=up, **INTERVAL_STYLE)
+    kinds = [trust_of(line, score) for line in points.to_dict("records")]
     for kind, look in TRUST_STYLES.items():
         mine = points[[other == kind for other in kinds]]
         if len(mine):
-            axes.plot(mine[column], mine[robust], linestyle="none", zorder=3, clip_on=False, **look)
+            axes.plot(mine[column], mine[score], linestyle="none", zorder=3, clip_on=False, **look)
     shown = len(points) <= MAX_INTERVALS
-    axes.set(xlabel=label, ylabel=accuracy_axis(robust), ylim=_limits(points, robust, shown))
+    axes.set(xlabel=label, ylabel=accuracy_axis(score), ylim=_limits(points, score, shown))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     if column == COST_COLUMN:
@@ -93,7 +87,7 @@ def _scatter(table: pd.DataFrame, title: str, column: str, label: str, score: st
     else:
         axes.set_xlim(_limits(points, column, shown))
     _explain(axes, kinds, "95 % intervals" if (points["seeds"] == 1).all() else "Intervals", across, up)
-    name_points(axes, list(zip(points[column], points[robust], names, strict=True)), has_bars=shown)
+    name_points(axes, list(zip(points[column], points[score], names, strict=True)), has_bars=shown)
     return figure
 
 

@@ -63,13 +63,9 @@ def ranking_column(table: pd.DataFrame) -> str:
     Else, so that a board is ranked while its last attack is under way, the attack with the lowest mean accuracy of
     those that half of them have, attacks scored on their last iterate left out; Clean if there is none.
     """
-    attacks = attack_columns(table)
-    attacked = int((table[[f"{column} status" for column in attacks]] != "missing").any(axis=1).sum())
-    enough = [
-        column
-        for column in (*attacks, "Worst")
-        if f"{column} status" in table and int((table[f"{column} status"] == "ok").sum()) >= max(1, attacked / 2)
-    ]
+    attacks, needed = attack_columns(table), max(1, count_attacked(table) / 2)
+    columns = [*attacks, "Worst"] if attacks else []
+    enough = [column for column in columns if int((table[f"{column} status"] == "ok").sum()) >= needed]
     for column in (AUTOATTACK, "Worst"):
         if column in enough:
             return column
@@ -77,14 +73,20 @@ def ranking_column(table: pd.DataFrame) -> str:
     return min(means, key=lambda column: means[column], default="Clean")
 
 
+def count_attacked(table: pd.DataFrame) -> int:
+    """Number of lines on which at least one attack was run, if only to fail."""
+    statuses = table[[f"{column} status" for column in attack_columns(table)]]
+    return int((statuses != "missing").any(axis=1).sum())
+
+
 def attack_columns(table: pd.DataFrame) -> list[str]:
-    """The columns of a leaderboard that are accuracies under one attack each, in order."""
+    """The columns of accuracies under one attack each, in order; none if only last iterates were scored."""
     columns = accuracies(table)
     return columns[1 : columns.index("Worst")] if "Worst" in columns else []
 
 
 def drop_unattacked(table: pd.DataFrame) -> pd.DataFrame:
-    """Drop lines that no attack was run on, not even a failed one; without attacks on the board keep all."""
+    """Drop lines that have clean images alone; on a board of clean images keep all. Failed attacks count as run."""
     attacks = [f"{column} status" for column in accuracies(table) if column not in ("Clean", "Worst")]
     return table[(table[attacks] != "missing").any(axis=1)] if attacks else table
 

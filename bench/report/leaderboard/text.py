@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.core.parsing import LAST_SUFFIX, format_count
 from bench.report.labels import AUTOATTACK, condition_name, line_name
-from bench.report.leaderboard.table import accuracies, drop_unattacked, ranking_column
+from bench.report.leaderboard.table import accuracies, count_attacked, drop_unattacked, ranking_column
 from bench.report.table_formats.table_text import MISSING
 
 LEFT_COLUMNS = ("Recipe", "Verdict")  # columns set flush left
@@ -95,7 +95,7 @@ def _reason(table: pd.DataFrame) -> str:
         return ""
     lines = int((table[f"{AUTOATTACK} status"] == "ok").sum()) if AUTOATTACK in table else 0
     if lines:
-        return f", as {AUTOATTACK} is there for {lines} of {len(drop_unattacked(table))} lines only"
+        return f", as {AUTOATTACK} is there for {lines} of {count_attacked(table)} lines only"
     return ", as fewer than half of the lines have every attack"
 
 

@@ -22,14 +22,11 @@ from bench.report.sweeps.table import EFFORTS, over_effort, over_eps, sweep_boar
 def against_robust(report: Report, href: Href) -> list[Chart]:
     """Charts of clean accuracy and cost against the accuracy that ranks the board; those that would show something."""
     table, score, charts = report.table, ranking_column(report.table), []
-    if is_scatter(table, "Clean"):
+    if is_scatter(table, "Clean", score):
         points = [_clean_point(line, score, href(line["recipe"])) for line in _lines(table)]
-        charts.append(
-            scatter(
-                "Clean against robust", ("Clean accuracy (%)", f"{condition_name(score)} (%)"), _drop_unknown(points)
-            )
-        )
-    if is_scatter(table, COST_COLUMN):
+        axes = ("Clean accuracy (%)", f"{condition_name(score)} (%)")
+        charts.append(scatter("Clean against robust", axes, _drop_unknown(points)))
+    if is_scatter(table, COST_COLUMN, score):
         points = [_cost_point(line, score, href(line["recipe"])) for line in _lines(table)]
         axes = ("Passes per image of a training step", f"{condition_name(score)} (%)")
         charts.append(scatter("Cost against robust", axes, _drop_unknown(points)))
