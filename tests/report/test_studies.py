@@ -313,19 +313,33 @@ def test_a_longer_training_stands_in_the_section_of_the_shorter_one(tmp_path):
 
 def test_radii_beyond_the_training_are_no_section(tmp_path):
     for eps, bits in ((0.2, "1110"), (0.4, "1100")):
-        measure(tmp_path, "FGSM.last", bits, recipe="M2AT", eps=eps)
+        for recipe in ("M2AT", "PGD-AT.m2at"):
+            measure(tmp_path, "FGSM.last", bits, recipe=recipe, eps=eps)
     text = StudyPage("claims").text(tmp_path)
     assert len(re.findall("^## ", text, re.M)) == 1
-    assert "M2AT under FGSM.last at 2 eps 50.0 > PGD-AT.m2at under FGSM.last at 2 eps not measured" in text
+    assert "M2AT under FGSM.last at 2 eps 50.0 > PGD-AT.m2at under FGSM.last at 2 eps 50.0" in text
+    assert "M2AT under FGSM.last at 2 eps 50.0 > AVmixup under FGSM.last at 2 eps not measured" in text
+
+
+def test_of_a_claim_without_a_measured_comparison_only_the_verdict_is_printed(tmp_path):
+    for recipe in ("FS", "FS-AVmixup"):
+        measure(tmp_path, "CW-20.last", "1110", recipe=recipe)
+    text = StudyPage("claims").text(tmp_path)
+    shown = re.findall(r"^    - (?!not measured)(.*)$", text, re.M)
+    assert shown == ["no (within chance): FS-AVmixup under CW-20.last 75.0 > FS under CW-20.last 75.0"]
+    assert len(re.findall(r"^    - not measured", text, re.M)) == 2, "the two others of this claim"
+    total = len(STUDIES["claims"].findings(made(), EPS))
+    assert f"Of {total} claims, not measured: {total - 1}; not held, within chance: 1." in text
 
 
 def test_radii_of_other_claims_and_attacks_without_a_bound_are_no_section(tmp_path):
-    for recipe, eps in (("PGD-AT", 0.2), ("RobMask", 0.1), ("M-TLAT", 0.2 * MTLAT_NEAR)):
+    for recipe, eps in (("PGD-AT", 0.2), ("RobMask", 0.1), *product(("M-TLAT", "Standard"), [0.2 * MTLAT_NEAR])):
         measure(tmp_path, "", "1111", recipe=recipe)
         measure(tmp_path, "PGD-10.last", "1110", recipe=recipe, eps=eps)
-    measure(tmp_path, "CW-L2", "1100", recipe="M-TLAT", norm="L2", eps=math.inf)
     source = {"source": "digits/resnet8/Standard/s0-aaaa", "eps": 0.2 * MTLAT_NEAR}
-    measure(tmp_path, "MI-FGSM.last", "1000", recipe="M-TLAT", **source)
+    for recipe in ("M-TLAT", "Standard"):
+        measure(tmp_path, "CW-L2", "1100", recipe=recipe, norm="L2", eps=math.inf)
+        measure(tmp_path, "MI-FGSM.last", "1000", recipe=recipe, **source)
     text = StudyPage("claims").text(tmp_path)
     assert re.findall("^## .*, Linf (.*?),", text, re.M) == ["0.2"]
     assert "M-TLAT score under PGD-10.last at 1.275 eps 0.75 > Standard" in text
@@ -335,7 +349,8 @@ def test_radii_of_other_claims_and_attacks_without_a_bound_are_no_section(tmp_pa
 
 def test_every_radius_has_a_section_of_its_own(tmp_path):
     for eps, value in ((0.1, "1111000000"), (0.3, "1000000000")):
-        measure(tmp_path, "PGD-20.last", value, eps=eps)
+        for recipe in ("PGD-AT", "PGD-AT-LS0.8"):
+            measure(tmp_path, "PGD-20.last", value, recipe=recipe, eps=eps)
     text = StudyPage("claims").text(tmp_path)
     assert "Linf 0.1, " in text
     assert "Linf 0.3, " in text

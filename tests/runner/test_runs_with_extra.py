@@ -92,6 +92,9 @@ def test_a_run_says_that_it_used_extra_data(bench, archive, tmp_path):
     (card,) = (tmp_path / "reports/cards").rglob("README.md")
     assert f"| extra data | 50 % of each batch, of 100 images (fingerprint {job['extra']}) |" in card.read_text()
     assert FinishedRun(folder).extra_images == 100
+    code, out, err = bench("eval", "--model", str(folder), "--attacks", "FGSM", "--limit", "20", "--results", "outside")
+    assert code == 0, err
+    assert "Standard.extra.s0" in out
     _, again = plan_again(folder, job, Path(), CPU, is_retrained=True)
     archive.unlink()
     _, kept = plan_again(folder, job, Path(), CPU, is_retrained=False)  # evaluates stored weights: needs no archive

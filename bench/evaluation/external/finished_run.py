@@ -48,8 +48,8 @@ class FinishedRun:
 
     @property
     def name(self) -> str:
-        """Its name in rows and folders."""
-        return f"{self.record['name']}.s{self.record['seed']}"
+        """Its name in rows and folders: the recipe, whether it was trained with extra images, and the seed."""
+        return f"{self.record['name']}{'.extra' * bool(self.extra_images)}.s{self.record['seed']}"
 
     @property
     def dataset(self) -> str:

@@ -1,6 +1,7 @@
 """The page of claims: a section for each data set, architecture, budget and radius."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -50,16 +51,19 @@ def find_sections(study: Study, rows: pd.DataFrame, n: int | None) -> Iterator[t
 
 
 def markdown(title: str, findings: Sequence[Finding]) -> str:
-    """One section as Markdown."""
-    return f"## {title}\n\n{list_findings(findings)}"
+    """One section as Markdown: how many claims got each verdict, and the list of claims."""
+    counts = Counter(verdict(comparisons) for _, comparisons in findings)
+    summary = "; ".join(f"{word}: {count}" for word, count in counts.most_common())
+    return f"## {title}\n\nOf {len(findings)} claims, {summary}.\n\n{list_findings(findings)}"
 
 
 def list_findings(findings: Sequence[Finding]) -> str:
-    """A Markdown list of claims with their verdicts, each with its comparisons."""
+    """A Markdown list of claims with their verdicts, each with its comparisons if any of them was measured."""
     lines = []
     for number, (claim, comparisons) in enumerate(findings, start=1):
         lines.append(f"{number}. **{verdict(comparisons)}.** {claim}.")
-        lines += [f"    - {mark(comparison)}: {comparison.text}" for comparison in comparisons]
+        if any(comparison.is_measured for comparison in comparisons):
+            lines += [f"    - {mark(comparison)}: {comparison.text}" for comparison in comparisons]
     return "\n".join(lines) + "\n"
 
 
