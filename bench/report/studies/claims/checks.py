@@ -12,11 +12,12 @@ MAX_NEAR_ZERO = 0.05  # largest accuracy that is "near 0"
 
 @dataclass(frozen=True)
 class Value:
-    """A measured number: its name, its value (NaN if it is missing), and over how many images (0: not a share)."""
+    """A measured number: its name and its value (NaN if it is missing)."""
 
     name: str
     number: float
-    n: int = 0
+    n: int = 0  # of an accuracy: over how many images; 0 for other numbers
+    standard_error: float = 0.0  # of other numbers; 0 if it is unknown
 
     def __str__(self) -> str:
         if math.isnan(self.number):
@@ -32,7 +33,7 @@ class NumberComparison:
     holds: bool
     is_measured: bool
     is_significant: bool = (
-        True  # whether the difference is significant (5 %, unpaired); True where no images are counted
+        True  # whether the difference is significant (5 %, unpaired); True where the numbers' errors are unknown
     )
 
 
@@ -86,10 +87,13 @@ def _margin_text(by: float) -> str:
 
 
 def _is_significant(a: Value, b: Value) -> bool:
-    if not (a.n and b.n and _are_measured(a, b)):
+    if not _are_measured(a, b):
         return True
-    p = (a.number * a.n + b.number * b.n) / (a.n + b.n)
-    return abs(a.number - b.number) > Z_95 * math.sqrt(p * (1 - p) * (1 / a.n + 1 / b.n))
+    spread = math.hypot(a.standard_error, b.standard_error)
+    if a.n and b.n:
+        p = (a.number * a.n + b.number * b.n) / (a.n + b.n)
+        spread = math.sqrt(p * (1 - p) * (1 / a.n + 1 / b.n))
+    return spread == 0 or abs(a.number - b.number) > Z_95 * spread
 
 
 def verdict(comparisons: list[NumberComparison]) -> str:

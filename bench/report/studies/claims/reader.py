@@ -61,7 +61,7 @@ class Reader:
             return Value(f"{recipe} ({gradient})", _mean(norms))
         here = [r for r in here if r["metric"] == "accuracy"]
         if corruption:
-            return self._score(recipe, corruption, here)
+            return _corruption_score(recipe, corruption, here)
         here = [r for r in here if r["name"] == attack and _recipe_of(r["source"]) == source]
         if attack:
             here = [r for r in here if abs(r["eps"] - self.eps * radius) < RADIUS_TOLERANCE or math.isinf(r["eps"])]
@@ -74,14 +74,25 @@ class Reader:
         name = f"{recipe}{'' if view == 'main' else f' {view}'}{f' under {attack}{at}{by}' if attack else ' clean'}"
         if is_score:
             clean = self(recipe, view=view).number
-            return Value(name.replace(" under", " score under"), _mean(here) / clean if clean else math.nan)
+            return _score(name.replace(" under", " score under"), here, clean, sum(r["n"] for r in here))
         return Value(name, _mean(here), sum(r["n"] for r in here))
 
-    def _score(self, recipe: str, corruption: str, accuracies: Sequence[Record]) -> Value:
-        damaged = [r for r in accuracies if (r["kind"], r["name"]) == (CORRUPTION, corruption)]
-        clean = _mean([r for r in accuracies if r["kind"] == CLEAN])
-        is_whole = clean and len({r["severity"] for r in damaged}) == SEVERITY_COUNT
-        return Value(f"{recipe} score under {corruption}", _mean(damaged) / clean if is_whole else math.nan)
+
+def _corruption_score(recipe: str, corruption: str, accuracies: Sequence[Record]) -> Value:
+    """The score over all severities, which show the same images; missing if one of them was not measured."""
+    damaged = [r for r in accuracies if (r["kind"], r["name"]) == (CORRUPTION, corruption)]
+    clean = _mean([r for r in accuracies if r["kind"] == CLEAN])
+    is_whole = len({r["severity"] for r in damaged}) == SEVERITY_COUNT
+    images = sum(r["n"] for r in damaged) // SEVERITY_COUNT
+    return _score(f"{recipe} score under {corruption}", damaged if is_whole else [], clean, images)
+
+
+def _score(name: str, records: Sequence[Record], clean: float, n: int) -> Value:
+    """Accuracy over clean accuracy. n: images. The clean accuracy is taken as exact: it is of the same images."""
+    if not (records and clean > 0):
+        return Value(name, math.nan)
+    accuracy = _mean(records)
+    return Value(name, accuracy / clean, standard_error=math.sqrt(accuracy * (1 - accuracy) / n) / clean)
 
 
 def _mean(records: Sequence[Record]) -> float:
