@@ -135,15 +135,29 @@ def test_equal_numbers_hold_no_claim_that_is_about_a_difference():
     assert set(words.values()) == {"held", "not held, within chance"}
 
 
-def test_chance_of_a_score_is_that_of_its_images_counted_once_for_all_severities():
-    """Clean accuracy is 0.5, so a score has the standard error sqrt(p (1 - p) / 1000) / 0.5 of accuracies near 0.25.
+def test_chance_of_a_score_is_that_of_the_images_that_are_right_when_clean():
+    """Of 1,000 images 500 are right when clean, and of those the score is the share that stay right.
 
-    Two accuracies are apart by more than chance from 0.038, as sqrt(2) * 1.96 * sqrt(0.25 * 0.75 / 1000) = 0.038.
+    Two scores near 0.55 are apart by more than chance from 0.062, as sqrt(2) * 1.96 * sqrt(0.55 * 0.45 / 500) = 0.062.
+    All severities show the same images, which count once.
     """
     claim, better = "M-TLAT: more robust than standard training under every", {("M-TLAT", "snow", "main"): 0.3}
     assert verdict_on(claim, better | {("Standard", "fog", "main"): 0.28}) == "not held, within chance"
-    assert verdict_on(claim, better | {("Standard", "fog", "main"): 0.3}) == "not held"
+    assert verdict_on(claim, better | {("Standard", "fog", "main"): 0.285}) == "not held"
     assert verdict_on(claim, better | {("M-TLAT", "fog", "main"): 0.28}) == "held, in part within chance"
+    none_stays = dict.fromkeys((("M-TLAT", "fog", "main"), ("Standard", "fog", "main")), 0.0)
+    assert verdict_on(claim, better | none_stays) == "not held, within chance"
+
+
+def test_chance_of_a_score_under_an_attack_is_that_of_the_images_that_are_right_when_clean():
+    attack = f"PGD-10.last x{MTLAT_NEAR:g}"
+    claim, base = "M-TLAT: more robust than standard training and IAT", {("M-TLAT", attack, "main"): 0.3}
+    better = {(r, a, "main"): 0.45 for r in ("M-TLAT", "TLAT") for a in (f"PGD-LL.last x{MTLAT_NEAR:g}", "CW-L2")}
+    better |= {(r, f"{BLACK_BOX} x{f:g}", "main"): 0.45 for r in ("M-TLAT", "TLAT") for f in (MTLAT_NEAR, MTLAT_FAR)}
+    others = {(r, a, "main"): 0.3 for r in ("Standard", "IAT") for _, a, _ in better}
+    for other, word in ((0.325, "not held, within chance"), (0.335, "not held")):
+        changes = better | others | base | {("TLAT", attack, "main"): 0.45} | {("IAT", attack, "main"): other}
+        assert verdict_on(claim, changes | {("Standard", attack, "main"): 0.25}) == word
 
 
 def test_a_claim_holds_where_all_its_comparisons_do():
@@ -338,7 +352,7 @@ def test_of_a_claim_without_a_measured_comparison_only_the_verdict_is_printed(tm
     assert shown == ["no (within chance): FS-AVmixup under CW-20.last 75.0 > FS under CW-20.last 75.0"]
     assert len(re.findall(r"^    - not measured", text, re.M)) == 2, "the two others of this claim"
     total = len(STUDIES["claims"].findings(made(), EPS))
-    assert f"Of {total} claims, not measured: {total - 1}; not held, within chance: 1." in text
+    assert f"1 not held, within chance; {total - 1} not measured." in text
 
 
 def test_radii_of_other_claims_and_attacks_without_a_bound_are_no_section(tmp_path):

@@ -1,6 +1,5 @@
 """The page of claims, each with its verdict and comparisons."""
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from bench.report import cache as stored
 from bench.report.site.data import SiteData
 from bench.report.site.site import LinkTarget, Site
-from bench.report.studies.claims.checks import Finding, mark, verdict
+from bench.report.studies.claims.checks import Finding, count_verdicts, mark, verdict
 from bench.report.studies.claims.page import find_sections
 from bench.report.studies.study import STUDIES
 
@@ -55,9 +54,8 @@ def _section(findings: list[Finding]) -> dict[str, Any]:
         }
         for number, finding in enumerate(findings, start=1)
     ]
-    counts = Counter(str(line["verdict"]) for line in lines)
     return {
         "told": [line for line in lines if line["chip"] != "none"],
         "silent": [line for line in lines if line["chip"] == "none"],
-        "counts": {word: counts[word] for word in dict.fromkeys([*CHIP_CLASSES, *counts]) if counts[word]},
+        "counts": count_verdicts(findings),
     }

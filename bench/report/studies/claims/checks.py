@@ -1,6 +1,8 @@
 """Checks of claims: comparisons of measured numbers, and whether differences are significant."""
 
 import math
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -8,6 +10,7 @@ from bench.core.stats import Z_95
 
 MAX_EQUAL_DIFFERENCE = 0.05  # largest difference of accuracies that are "about equal"
 MAX_NEAR_ZERO = 0.05  # largest accuracy that is "near 0"
+VERDICTS = ("held", "held, in part within chance", "not held, within chance", "not held", "not measured")
 
 
 @dataclass(frozen=True)
@@ -16,13 +19,14 @@ class Value:
 
     name: str
     number: float
-    n: int = 0  # of an accuracy: over how many images; 0 for other numbers
-    standard_error: float = 0.0  # of other numbers; 0 if it is unknown
+    n: int = 0  # of how many images it is a share; 0 if it is none
+    is_score: bool = False  # whether it is accuracy over clean accuracy, which is printed as a fraction
 
     def __str__(self) -> str:
         if math.isnan(self.number):
             return f"{self.name} not measured"
-        return f"{self.name} {100 * self.number:.1f}" if self.n else f"{self.name} {self.number:.3g}"
+        in_percent = self.n and not self.is_score
+        return f"{self.name} {100 * self.number:.1f}" if in_percent else f"{self.name} {self.number:.3g}"
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class NumberComparison:
     holds: bool
     is_measured: bool
     is_significant: bool = (
-        True  # whether the difference is significant (5 %, unpaired); True where the numbers' errors are unknown
+        True  # whether the difference is significant (5 %, unpaired); True where a number is no share of images
     )
 
 
@@ -87,13 +91,10 @@ def _margin_text(by: float) -> str:
 
 
 def _is_significant(a: Value, b: Value) -> bool:
-    if not _are_measured(a, b):
+    if not (a.n and b.n and _are_measured(a, b)):
         return True
-    spread = math.hypot(a.standard_error, b.standard_error)
-    if a.n and b.n:
-        p = (a.number * a.n + b.number * b.n) / (a.n + b.n)
-        spread = math.sqrt(p * (1 - p) * (1 / a.n + 1 / b.n))
-    return spread == 0 or abs(a.number - b.number) > Z_95 * spread
+    p = min((a.number * a.n + b.number * b.n) / (a.n + b.n), 1.0)  # scores of corruptions may be above 1
+    return abs(a.number - b.number) > Z_95 * math.sqrt(p * (1 - p) * (1 / a.n + 1 / b.n))
 
 
 def verdict(comparisons: list[NumberComparison]) -> str:
@@ -118,3 +119,9 @@ class Finding(NamedTuple):
 
     claim: str
     comparisons: list[NumberComparison]
+
+
+def count_verdicts(findings: Iterable[Finding]) -> dict[str, int]:
+    """How many claims have each verdict, in the order of VERDICTS, without those that none has."""
+    counts = Counter(verdict(finding.comparisons) for finding in findings)
+    return {word: counts[word] for word in VERDICTS if counts[word]}

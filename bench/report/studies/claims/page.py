@@ -1,7 +1,6 @@
 """The page of claims: a section for each data set, architecture, budget and radius."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ from bench.core.parsing import format_radius
 from bench.core.plan import LONG
 from bench.report.rows import attack_rows, white_box_rows
 from bench.report.studies.claims import bat, m2at, mtlat, robmask
-from bench.report.studies.claims.checks import Finding, mark, verdict
+from bench.report.studies.claims.checks import Finding, count_verdicts, mark, verdict
 from bench.report.studies.claims.reader import RADIUS_TOLERANCE
 from bench.report.studies.study import Study
 from bench.results.kinds import DIAGNOSTIC
@@ -52,9 +51,8 @@ def find_sections(study: Study, rows: pd.DataFrame, n: int | None) -> Iterator[t
 
 def markdown(title: str, findings: Sequence[Finding]) -> str:
     """One section as Markdown: how many claims got each verdict, and the list of claims."""
-    counts = Counter(verdict(comparisons) for _, comparisons in findings)
-    summary = "; ".join(f"{word}: {count}" for word, count in counts.most_common())
-    return f"## {title}\n\nOf {len(findings)} claims, {summary}.\n\n{list_findings(findings)}"
+    summary = "; ".join(f"{count} {word}" for word, count in count_verdicts(findings).items())
+    return f"## {title}\n\n{summary}.\n\n{list_findings(findings)}"
 
 
 def list_findings(findings: Sequence[Finding]) -> str:

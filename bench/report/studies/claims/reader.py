@@ -79,20 +79,20 @@ class Reader:
 
 
 def _corruption_score(recipe: str, corruption: str, accuracies: Sequence[Record]) -> Value:
-    """The score over all severities, which show the same images; missing if one of them was not measured."""
+    """The score over all severities; missing if one was not measured, or one was with several settings."""
     damaged = [r for r in accuracies if (r["kind"], r["name"]) == (CORRUPTION, corruption)]
     clean = _mean([r for r in accuracies if r["kind"] == CLEAN])
-    is_whole = len({r["severity"] for r in damaged}) == SEVERITY_COUNT
-    images = sum(r["n"] for r in damaged) // SEVERITY_COUNT
+    severities, settings = {r["severity"] for r in damaged}, {(r["severity"], r["params"]) for r in damaged}
+    is_whole = len(severities) == len(settings) == SEVERITY_COUNT
+    images = sum(r["n"] for r in damaged) // SEVERITY_COUNT  # all severities show the same ones
     return _score(f"{recipe} score under {corruption}", damaged if is_whole else [], clean, images)
 
 
-def _score(name: str, records: Sequence[Record], clean: float, n: int) -> Value:
-    """Accuracy over clean accuracy. n: images. The clean accuracy is taken as exact: it is of the same images."""
+def _score(name: str, records: Sequence[Record], clean: float, images: int) -> Value:
+    """Accuracy over clean accuracy: the share of the images that are right when clean which stay so."""
     if not (records and clean > 0):
         return Value(name, math.nan)
-    accuracy = _mean(records)
-    return Value(name, accuracy / clean, standard_error=math.sqrt(accuracy * (1 - accuracy) / n) / clean)
+    return Value(name, _mean(records) / clean, round(clean * images), is_score=True)
 
 
 def _mean(records: Sequence[Record]) -> float:
