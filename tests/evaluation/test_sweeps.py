@@ -34,6 +34,7 @@ from bench.models.build import build
 from bench.report.files import replace_files
 from bench.report.labels import columns
 from bench.report.leaderboard.page import boards
+from bench.report.plotting.texts import shorten
 from bench.report.sweeps import figures
 from bench.report.sweeps.figures import lines
 from bench.report.sweeps.page import SweepsPage
@@ -371,18 +372,21 @@ def test_autoattack_stands_beside_the_curve_over_passes_at_its_radius(tmp_path):
         for passes in (10, 100, 1000):
             params = json.dumps({"passes": passes})
             measure(tmp_path, "Ascent", right(n + (passes == 10)), recipe=recipe, eps=0.1, params=params)
-    cost = {"forwards": 30.0, "backwards": 10.0}
+    cost = {"forwards": 3000.0, "backwards": 500.0}
     measure(tmp_path, "AutoAttack", right(4), recipe="A", eps=0.1, **cost)
     measure(tmp_path, "AutoAttack", right(3), recipe="B", eps=0.2, **cost)
     measure(tmp_path, "AutoAttack+", right(3), recipe="B", eps=0.1, **cost)
     (rows,) = sweep_boards(load_results(tmp_path)).values()
     beside = autoattack_beside(rows, "passes")
-    assert beside.to_dict("records") == [{"panel": "Ascent, eps 0.1", "recipe": "A", "value": 40.0, "passes": 50.0}]
+    assert beside.to_dict("records") == [{"panel": "Ascent, eps 0.1", "recipe": "A", "value": 40.0, "passes": 4000.0}]
     assert set(over_effort(rows, "passes")["panel"]) == set(beside["panel"])
     assert autoattack_beside(rows, "steps").empty
     figure = lines(over_effort(rows, "passes"), "title", "Passes", math.nan, beside)
     (legend,) = figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == ["A", "B", "A, AutoAttack (50 passes)"]
+    assert [text.get_text() for text in legend.get_texts()] == ["A", "B", "A, AutoAttack (4,000 passes)"]
+    points, beside = (table.replace({"recipe": {"A": "A" * 40}}) for table in (over_effort(rows, "passes"), beside))
+    (legend,) = lines(points, "title", "Passes", math.nan, beside).legends
+    assert legend.get_texts()[2].get_text() == f"{shorten('A' * 40)}, AutoAttack (4,000 passes)"
 
 
 def test_areas_and_medians_are_the_stored_ones_or_those_of_the_points(measured):
