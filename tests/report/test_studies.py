@@ -472,9 +472,8 @@ def test_one_command_carries_a_study_out_and_the_report_repeats_its_page(tiny, t
 
     assert "2 trainings, 14 of 14 cells to do" in call(*asked, "--dry-run")
     first = call(*asked)
-    assert (
-        "## digits, cnn, Linf 0.2, quick, 1 epochs, 100 training images, n=30, seeds 0\n\n1. **held.** 13 rows" in first
-    )
+    title = "## digits, cnn, Linf 0.2, quick, 1 epochs, 100 training images, n=30, seeds 0"
+    assert f"{title}\n\n1 held.\n\n1. **held.** 13 rows" in first
     assert f"site: {tmp_path / 'reports/index.html'}" in first
     assert "[index.html](index.html)" in (tmp_path / "reports/README.md").read_text()
     assert "0 trainings, 0 of 14 cells" in call(*asked, "--dry-run")

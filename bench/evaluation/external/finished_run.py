@@ -49,7 +49,8 @@ class FinishedRun:
     @property
     def name(self) -> str:
         """Its name in rows and folders: the recipe, whether it was trained with extra images, and the seed."""
-        return f"{self.record['name']}{'.extra' * bool(self.extra_images)}.s{self.record['seed']}"
+        extra = ".extra" if self.extra_images else ""
+        return f"{self.record['name']}{extra}.s{self.record['seed']}"
 
     @property
     def dataset(self) -> str:

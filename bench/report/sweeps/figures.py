@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bench.report.labels import line_name, panel_names
+from bench.report.labels import AUTOATTACK, line_name, panel_names
 from bench.report.plotting.limits import limits_from_zero
 from bench.report.plotting.style import (
     COLOURS,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANEL_MARGIN = 0.45  # inches, of what is left and right of a panel
-BESIDE = ", AutoAttack"  # behind a recipe in the legend: its accuracy under AutoAttack, beside its curve
+AUTOATTACK_NOTE = f", {AUTOATTACK}"  # stands behind the recipe in the legend of its line of AutoAttack
 
 
 @with_house_style
@@ -61,7 +61,8 @@ def lines(
     set_panel_titles(figure, found, panels.values(), across, width / across - PANEL_MARGIN)
     figure.supylabel("Accuracy (%)")
     abreast = 5 if across > 1 else 3
-    names = [shorten(recipe) + attack + passes for recipe, attack, passes in (n.partition(BESIDE) for n in named)]
+    parts = [name.partition(AUTOATTACK_NOTE) for name in named]
+    names = [shorten(recipe) + note + passes for recipe, note, passes in parts]
     figure.legend(named.values(), names, loc="outside lower center", ncols=fit_legend(names, width, abreast))
     return figure
 
@@ -81,6 +82,6 @@ def _draw_autoattack(axes: "Axes", beside: pd.DataFrame, looks: dict[Any, tuple[
     """Dashed lines at the accuracy under AutoAttack, by what a legend calls them."""
     drawn: dict[str, Any] = {}
     for recipe, value, passes in zip(beside["recipe"], beside["value"], beside["passes"], strict=True):
-        name = f"{line_name(str(recipe))}{BESIDE} ({passes:,.0f} passes)"
+        name = f"{line_name(str(recipe))}{AUTOATTACK_NOTE} ({passes:,.0f} passes)"
         drawn[name] = axes.axhline(value, color=looks[recipe][0], linestyle="--", linewidth=0.8)
     return drawn

@@ -122,6 +122,6 @@ class Finding(NamedTuple):
 
 
 def count_verdicts(findings: Iterable[Finding]) -> dict[str, int]:
-    """How many claims have each verdict, in the order of VERDICTS, without those that none has."""
+    """How many claims have each verdict, in the order of VERDICTS; verdicts that no claim has are left out."""
     counts = Counter(verdict(finding.comparisons) for finding in findings)
-    return {word: counts[word] for word in VERDICTS if counts[word]}
+    return {word: counts[word] for word in sorted(counts, key=VERDICTS.index)}

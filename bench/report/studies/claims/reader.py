@@ -79,7 +79,7 @@ class Reader:
 
 
 def _corruption_score(recipe: str, corruption: str, accuracies: Sequence[Record]) -> Value:
-    """The score over all severities; missing if one was not measured, or one was with several settings."""
+    """The score over all severities; missing if a severity was not measured, or was measured with several settings."""
     damaged = [r for r in accuracies if (r["kind"], r["name"]) == (CORRUPTION, corruption)]
     clean = _mean([r for r in accuracies if r["kind"] == CLEAN])
     severities, settings = {r["severity"] for r in damaged}, {(r["severity"], r["params"]) for r in damaged}
@@ -89,7 +89,7 @@ def _corruption_score(recipe: str, corruption: str, accuracies: Sequence[Record]
 
 
 def _score(name: str, records: Sequence[Record], clean: float, images: int) -> Value:
-    """Accuracy over clean accuracy: the share of the images that are right when clean which stay so."""
+    """Accuracy over clean accuracy: of the images that are right when clean, the share that stays right."""
     if not (records and clean > 0):
         return Value(name, math.nan)
     return Value(name, _mean(records) / clean, round(clean * images), is_score=True)
