@@ -110,12 +110,14 @@ def _check_nodes(ray: Any) -> None:
 def _ask_nodes(ray: Any, function: Callable[[], Any], what: str) -> dict[str, Any]:
     """Call a function on every node that may be given units; returns what each answers, by its address.
 
+    A node that has died is listed for some fifteen seconds more, until the head misses it. It is left out.
+
     Raises:
-        BadInput: a node raises, as it cannot import something; `what` names it.
+        BadInput: a node raises, as it cannot import something, which `what` names; or all nodes have died.
     """
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    ask = ray.remote(num_cpus=0, max_retries=0)(_call)
+    ask = ray.remote(num_cpus=0, max_retries=1)(_call)  # a second try tells a dead node from a crash
     working = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
     nodes = {node["NodeID"]: node["NodeManagerAddress"] for node in working}
     calls = [
@@ -126,9 +128,13 @@ def _ask_nodes(ray: Any, function: Callable[[], Any], what: str) -> dict[str, An
     for where, answer in calls:
         try:
             answers[where] = ray.get(answer)
+        except ray.exceptions.TaskUnschedulableError:
+            continue
         except Exception as error:  # whatever a node raises when it imports a plug-in
             reason = first_line(getattr(error, "cause", None) or error)
             raise BadInput(f"--engine ray: node {where} cannot import {what}: {reason}") from error
+    if not answers:
+        raise BadInput("--engine ray: every node that could compute has left the cluster; start one and try again")
     return answers
 
 
