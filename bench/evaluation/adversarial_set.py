@@ -1,5 +1,6 @@
 """The adversarial images of a cell, each in the smallest number format in which it still fools the model."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -102,9 +103,12 @@ class AdversarialSet:
 
 
 def round_perturbations(x_adv: Tensor, x: Tensor, threat: Threat, level: int) -> tuple[Tensor, Tensor]:
-    """Round perturbations to whole steps (B, C, H, W) of lengths (B,), so that the result stays in the ball."""
+    """Round perturbations to whole steps (B, C, H, W) of lengths (B,), so that the result stays in the ball.
+
+    The steps of minimum-norm attacks, whose ball has no border, are shares of each image's own largest change.
+    """
     change = x_adv - x
-    if isinstance(threat, Linf):
+    if isinstance(threat, Linf) and math.isfinite(threat.eps):
         units = x.new_full((len(x),), threat.eps / level)
     else:
         units = change.flatten(1).abs().amax(1).clamp_min(1e-12) / level

@@ -126,7 +126,9 @@ def test_a_file_without_predictions_is_read_and_its_images_can_be_joined_with_ot
     assert both.stored["int8"].predicted.tolist() == [UNKNOWN_CLASS] * 10 + list(range(11, 21))
 
 
-@pytest.mark.parametrize("text", ["PGD-5", "PGD-5.last", "CW-L2.20x5", "MI-FGSM[steps=3]"])
+@pytest.mark.parametrize(
+    "text", ["PGD-5", "PGD-5.last", "MI-FGSM[steps=3]", "CW-L2.20x5", "FMN-Linf", "FMN-L2", "FMN-L1", "DDN"]
+)
 def test_every_broken_image_and_no_other_is_kept_and_no_outcome_changes(text):
     model, images = linear(3, 40)
     attack = parse_attack(text)
