@@ -420,6 +420,38 @@ def test_a_damaged_file_is_wrong_and_the_others_are_still_looked_at(bench, folde
     assert "cannot be read" in out
 
 
+MODELS_FOR_VERIFY = """
+import torch
+from torch import nn
+from means import nearest
+
+
+class Noisy(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.model = nearest()
+
+    def forward(self, x):
+        return self.model(x) + 0.3 * torch.randn(len(x), 10)
+
+
+def double():
+    return nearest().double()
+"""
+
+
+@pytest.mark.parametrize(("name", "notes"), [("double", ""), ("Noisy", "; [0-9]+ of them do not this time, as .*")])
+def test_images_of_a_model_in_float64_or_with_random_logits_are_in_order(bench, folder, tmp_path, name, notes):
+    (tmp_path / "nets.py").write_text(MODELS_FOR_VERIFY)
+    words = ["--model", f"nets.py:{name}", "--dataset", "digits", "--limit", "40", "--attacks", "PGD-3,FMN-Linf"]
+    assert bench("eval", *words, "--save-adv", "--anyway", "--results", "odd")[0] == 0
+    code, out, _ = bench("verify", "odd")
+    lines = out.splitlines()
+    assert (code, len(lines)) == (0, 2)
+    assert all(line.startswith("ok ") for line in lines)
+    assert any(re.search(rf"the farthest at [0-9.]+{notes}$", line) for line in lines)
+
+
 def test_a_model_of_other_classes_is_refused(bench, folder, tmp_path):
     write(tmp_path, MEANS.replace("nn.Flatten(), linear", "nn.Flatten(), linear, nn.Linear(10, 7)"), "seven.py")
     code, _, err = bench("verify", str(folder), "--model", "seven.py:nearest")

@@ -11,6 +11,7 @@ from bench.core.parsing import format_count
 from bench.core.threats.threat import NORMS, Threat
 from bench.data.images import Images
 from bench.data.loader import to_float
+from bench.evaluation.arguments import cast_for_model
 from bench.evaluation.identity import is_same_model
 
 MAX_TIES = 0.001  # share of images whose prediction may depend on their batch, as the largest logits are nearly equal
@@ -32,9 +33,13 @@ def check_adversarial_set(claim: Claim, against: Reference) -> tuple[list[str], 
         return [*faults, f"it is not of the first {n} test images of {data.name}"], ""
     if shapes := {part.codes.shape[1:] for part in claim.adversarial_set.stored.values()} - {data.shape}:
         return [*faults, f"its images are of {shapes.pop()}, and those of {data.name} of {data.shape}"], ""
-    wrong, others, far = check_images(claim, against, net, test, threat)
+    wrong, others, missed, far = check_images(claim, against, net, test, threat)
     faults += [*wrong, *claim.list_contradictions()]
     missing, notes = count_missing(claim, against, net, test), ""
+    if missed and is_stochastic:
+        notes += f"; {missed} of them do not this time, as the model draws"
+    elif missed:
+        faults.append(f"{missed} of {format_count(len(claim.image_ids), 'image')} do not fool the model")
     doubts = {
         describe_other_classes(others, len(claim.image_ids)): len(others),
         f"it lacks {format_count(missing, 'image')} that outcomes.npz has as broken": missing,
@@ -54,19 +59,18 @@ def check_adversarial_set(claim: Claim, against: Reference) -> tuple[list[str], 
 
 def check_images(
     claim: Claim, against: Reference, net: nn.Module, test: Images, threat: Threat
-) -> tuple[list[str], list[OtherClass], float]:
-    """Check each image of a file: faults, images of which the model predicts another class than the file has, and the
-    largest distance from a clean image."""
-    faults, others, far = list[str](), list[OtherClass](), 0.0
-    decoded = claim.adversarial_set.decode(to_float(test.x[: claim.about["n"]]), against.device)
+) -> tuple[list[str], list[OtherClass], int, float]:
+    """Check each image of a file: faults, images of which the model predicts another class than the file has, the
+    number that do not fool it, and the largest distance from a clean image."""
+    faults, others, missed, far = list[str](), list[OtherClass](), 0, 0.0
+    decoded = claim.adversarial_set.decode(cast_for_model(net, test.x[: claim.about["n"]]), against.device)
     for part, (names, x, x_adv) in zip(claim.adversarial_set.stored.values(), decoded, strict=True):
         faults += find_misplaced(x_adv, x, threat)
         predicted = against.predict(net, x_adv).cpu()
-        missed = int((predicted == test.y[torch.from_numpy(names)]).sum())
-        faults += [f"{missed} of {format_count(len(x), 'image')} do not fool the model"] if missed else []
+        missed += int((predicted == test.y[torch.from_numpy(names)]).sum())
         others += find_other_classes(part, predicted.numpy())
         far = max(far, float(threat.distance(x_adv, x).max()))
-    return faults, others, far
+    return faults, others, missed, far
 
 
 def count_missing(claim: Claim, against: Reference, net: nn.Module, test: Images) -> int:

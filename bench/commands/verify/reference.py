@@ -14,6 +14,7 @@ from bench.core.threats.threat import Threat
 from bench.data.dataset import Dataset
 from bench.data.images import Images
 from bench.data.lookup import dataset
+from bench.evaluation.arguments import cast_for_model
 from bench.evaluation.external.access import Access
 from bench.evaluation.external.load import load_external
 from bench.evaluation.external.model_checks import SAMPLE_SIZE, is_stochastic
@@ -72,7 +73,9 @@ class Reference:
     def predict(self, net: nn.Module, x: Tensor) -> Tensor:
         """The classes (B,) that the model predicts for images (B, C, H, W); BadInput if it raises."""
         with model_errors_as_bad_input(), frozen(net):
-            return predict_classes(net, x.nan_to_num(), self.batch_size)  # NaN is reported by `find_misplaced`
+            return predict_classes(
+                net, cast_for_model(net, x.nan_to_num()), self.batch_size
+            )  # NaN is reported by `find_misplaced`
 
 
 def find_misplaced(x_adv: Tensor, x: Tensor, threat: Threat) -> list[str]:
