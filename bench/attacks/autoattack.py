@@ -38,6 +38,18 @@ NAMES = {  # what the package calls it, and what it is
 }
 
 
+class InFloat64(nn.Module):
+    """A model of float64 weights for images in float32."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.model(x.double())
+        return logits.float()
+
+
 def run_package(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, block: int, which: str) -> Tensor:
     """Run a version of the package (standard, plus, rand), or one attack of the standard version with its settings.
 
@@ -63,6 +75,9 @@ def run_package(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, block: i
     """
     from pyautoattack import AutoAttack, checks
 
+    if x.dtype == torch.float64:  # which the package cannot compute in
+        x_adv = run_package(InFloat64(model), x.float(), y, threat, block, which)
+        return threat.project(x_adv.double(), x)
     seed = int(torch.randint(2**31, ()))  # before the package reseeds the generator
     version = which if which in VERSIONS else "standard"
     package = AutoAttack(model, device=x.device, eps=threat.eps, norm=type(threat).__name__, seed=seed, version=version)

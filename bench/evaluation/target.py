@@ -78,11 +78,13 @@ class Target:
         outcome: the attack's passes, seconds and doubts are added to it.
         keep: called with which images the attack broke, (B,) bool, and the adversarial images, (B, C, H, W).
         """
-        right = is_correct(self.model, sample.x, sample.y, self.batch_size) | condition.attack.last
+        clean = is_correct(self.model, sample.x, sample.y, self.batch_size)
+        right = clean | condition.attack.last  # which attacks all images, to score them by the last iterate
         far = torch.where(right, torch.inf, 0.0)
         if right.any():
             x_adv, fooled = self.craft(condition, sample, right, outcome)
             far = torch.where(right & fooled, condition.threat.distance(x_adv, sample.x), far)
+            far = torch.where(clean | far.isinf(), far, 0.0)
             if keep:
                 keep(right & fooled, x_adv)
         return far

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.core.errors import BadInput
-from bench.results.row import COLUMNS, FLOATS, TRAINING, Row
+from bench.results.row import COLUMNS, EXTERNAL, FLOATS, TRAINING, Row
 from bench.results.store import Read, read_job, read_run
 from bench.results.survey import run_folders
 
@@ -19,6 +19,11 @@ def rows_at_home(results: Path, folder: Path, read: Read = read_run) -> list[Row
         held = f"holds {'rows of ' if rows else ''}{away[0]}"
         raise BadInput(f"{folder} {held}; name the folder that `bench run --results` wrote, not {results}")
     return rows
+
+
+def _budget_of_search(row: Row, budget: str) -> dict[str, str]:
+    """The budget of a model from outside under a search in bf16, which only its rows tell of: tables keep it apart."""
+    return {"budget": f"{budget}, bf16"} if row.model == EXTERNAL and row.precision == "bf16" else {}
 
 
 def load_results(results: Path, read: Read = read_run) -> pd.DataFrame:
@@ -43,7 +48,7 @@ def load_results(results: Path, read: Read = read_run) -> pd.DataFrame:
         (True, ['AVmixup', 'M2AT', 'PGD-AT', 'Standard', 'TRADES-6'])
     """
     records = [
-        vars(row) | training
+        vars(row) | training | _budget_of_search(row, training["budget"])
         for folder in run_folders(results)
         for training in [{name: str(read_job(folder).get(name, "")) for name in TRAINING}]
         for row in rows_at_home(results, folder, read)

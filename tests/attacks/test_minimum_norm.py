@@ -168,3 +168,23 @@ def test_rows_of_a_run_come_of_one_measurement(bench, tmp_path):
     code, _, err = bench("eval", "--model", str(BASELINE), "--attacks", "DDN[gamma=1]")
     assert (code, err.count("\n")) == (2, 1), err
     assert "gamma=1 is not a number above 0 and below 1" in err
+
+
+def test_scored_by_the_last_iterate_images_that_are_wrong_when_clean_are_no_success():
+    model, images = linear(3, 40)
+    clean = (model(images.x).argmax(1) == images.y).numpy()
+    attack = parse_attack("CW-L2.last[steps=50]")
+    outcome = outcomes(model, images, Attacked(attack, attack.space))
+    assert 0 < clean.sum() < 40
+    assert ((np.array(outcome.values) == 0) == ~clean).all()
+    assert Minimised.summarise("success rate", outcome)[-1] == clean.sum()
+
+
+@pytest.mark.parametrize("norm", [Linf(0.1), L2(0.5)], ids=str)
+def test_autoattack_s_parts_attack_models_of_float64(norm):
+    model, images = linear(3, 20)
+    double, _ = linear(3, 20)
+    for name in ("APGD-CE", "FAB-T"):
+        condition = Attacked(parse_attack(name), norm)
+        wanted = outcomes(model, images, condition)
+        assert (outcomes(double.double(), images, condition).right == wanted.right).all()

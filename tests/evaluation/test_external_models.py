@@ -610,3 +610,18 @@ def test_without_attacks_nothing_is_said_of_their_search(bench, tmp_path, option
     asked = ["eval", "--model", f"{write(tmp_path)}:nearest", "--attacks", "none"]
     code, _, err = bench(*asked, *options.split())
     assert (code, err.count("\n"), message in err) == (2, 1, True)
+
+
+def test_searches_in_bf16_have_a_board_of_their_own(bench, tmp_path):
+    asked = ["eval", "--model", f"{write(tmp_path)}:nearest", *ASKED]
+    assert bench(*asked)[0] == 0
+    _, before, _ = bench("report")
+    assert bench(*asked, "--precision", "bf16")[0] == 0
+    rows = load_results(tmp_path / "results")
+    assert rows.groupby("precision")["budget"].unique().map(list).to_dict() == {
+        "fp32": [NO_BUDGET],
+        "bf16": [f"{NO_BUDGET}, bf16"],
+    }
+    _, after, _ = bench("report")
+    assert "not trained here, bf16, n=30" in after
+    assert before.partition("\n\n")[0] in after

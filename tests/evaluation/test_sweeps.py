@@ -358,6 +358,13 @@ def test_points_of_a_curve_are_those_that_were_measured(measured):
     assert board.threat == "Linf"
 
 
+def test_curves_over_steps_keep_a_number_that_is_no_count_of_steps(tmp_path):
+    for steps in (5, 10, 20):
+        measure(tmp_path, "FMN-L2", right(5), recipe="A", eps=0.1, params=json.dumps({"steps": steps}))
+    (rows,) = sweep_boards(load_results(tmp_path)).values()
+    assert set(over_effort(rows, "steps")["panel"]) == {"FMN-L2, eps 0.1"}
+
+
 def test_lengths_stand_in_a_panel_only_where_all_else_is_equal(measured):
     (rows,) = sweep_boards(load_results(measured)).values()
     points = over_effort(rows, "steps").set_index(["panel", "x"])["value"]

@@ -87,7 +87,7 @@ def _effort_rows(rows: pd.DataFrame, setting: str) -> pd.DataFrame:
     """Rows of attacks that were run with several values of a setting, with x, that value, and their panel."""
     rows = attack_rows(accuracy_rows(rows))
     uses = [json.loads(params or "{}") for params in rows["params"]]
-    named = rows["name"].str.replace(r"\d+", "k", regex=True) if setting == "steps" else rows["name"]
+    named = rows["name"].str.replace(r"-\d+", "-k", regex=True) if setting == "steps" else rows["name"]
     rest = [json.dumps({key: value for key, value in use.items() if key != setting}) for use in uses]
     rows = rows.assign(x=[_x_value(use, setting, eps) for use, eps in zip(uses, rows["eps"], strict=True)])
     titles = columns(rows.assign(name=named, params=rest))
