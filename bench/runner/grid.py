@@ -71,9 +71,7 @@ def conditions_of(request: Request, data: Dataset) -> tuple[Condition, ...]:
     groups = product(
         DIAGNOSTICS.select([*request.diagnostics]) if request.diagnostics else [], get_args(Statistic), get_args(Group)
     )
-    probed = tuple(audit_conditions(attacked)) if request.audit else ()
-    if request.audit and not probed:
-        raise BadInput("--audit probes at the radii of attacks in a ball, and --attacks names none; add PGD-20")
+    probed = audit_conditions(attacked) if request.audit else ()
     added = [c for name in request.conditions for c in CONDITIONS[name].list_for(threats)]
     return tuple(dict.fromkeys([Clean(), *attacked, *(Diagnosed(*which) for which in groups), *probed, *added]))
 

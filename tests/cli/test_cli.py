@@ -108,7 +108,6 @@ def test_jobs_side_by_side_give_the_weights_and_numbers_they_give_alone_whatever
 WRONG = {
     "--methods PGDAT": "no method named 'PGDAT'; did you mean PGD-AT",
     "--methods X*": "no method matches 'X*'",
-    "--attacks FMN-L2,DDN --audit": "--audit probes at the radii of attacks in a ball, and --attacks names none; add PGD-20",
     "--attacks PGD": "no attack or suite named 'PGD'; did you mean PGD-k",
     "--attacks PGD-20[stepp=1]": "has no setting 'stepp' to change; did you mean step",
     "--attacks PGD-20[steps=3]": "has no setting 'steps' to change",

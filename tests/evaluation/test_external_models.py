@@ -9,6 +9,7 @@ from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from outside_models import BESIDE, DIGITS, MEANS, TEST, write
@@ -35,9 +36,11 @@ from bench.models.build import build
 from bench.models.checkpoint import fingerprint
 from bench.models.normalise import Normalise
 from bench.report.audit.thresholds import INDICATORS
+from bench.report.cards.card import measurements
+from bench.report.transfer.table import matrices
 from bench.results.load import load_results
 from bench.results.run_folder import RunFolder
-from bench.results.store import read_job, read_rows
+from bench.results.store import read_job, read_outcomes, read_rows
 from bench.results.survey import run_folders
 from bench.runner.cells import CellPlan
 from bench.runner.model_evaluation import ModelEvaluation
@@ -613,7 +616,8 @@ def test_without_attacks_nothing_is_said_of_their_search(bench, tmp_path, option
 
 
 def test_searches_in_bf16_have_a_board_of_their_own(bench, tmp_path):
-    asked = ["eval", "--model", f"{write(tmp_path)}:nearest", *ASKED]
+    model = f"{write(tmp_path)}:nearest"
+    asked = ["eval", "--model", model, *ASKED, "--source", model]
     assert bench(*asked)[0] == 0
     _, before, _ = bench("report")
     assert bench(*asked, "--precision", "bf16")[0] == 0
@@ -625,3 +629,7 @@ def test_searches_in_bf16_have_a_board_of_their_own(bench, tmp_path):
     _, after, _ = bench("report")
     assert "not trained here, bf16, n=30" in after
     assert before.partition("\n\n")[0] in after
+    (folder,) = run_folders(tmp_path / "results")
+    assert {board.budget for board, _ in matrices(rows, read_outcomes(folder))} == {*rows["budget"]}
+    weaker = rows.assign(value=rows["value"].where(rows["precision"] == "fp32", 0.5))
+    pd.testing.assert_frame_equal(measurements(weaker), measurements(rows[rows["precision"] == "fp32"]))

@@ -65,10 +65,11 @@ def _name_variant(epoch: str, view: str) -> list[str]:
 
 
 def measurements(rows: pd.DataFrame) -> pd.DataFrame:
-    """Accuracies of one model, clean and under attack, in ACCURACY_COLUMNS; the newest of repeated measurements."""
+    """Accuracies of one model, clean and under attack, in ACCURACY_COLUMNS; the newest of repeated ones, fp32 first."""
     rows = clean_and_attack_rows(white_box_rows(accuracy_rows(rows)))
     rows = rows[(rows["norm"] == "") | rows["eps"].map(math.isfinite)]
     rows = rows.assign(column=columns(rows), eps=rows["eps"].round(7))
+    rows = rows.sort_values("precision", kind="stable")  # a search in fp32 counts before one in bf16
     rows = rows.drop_duplicates(["column", "norm", "eps", "n"], keep="last")
     lines = [_Line(*line) for line in zip(rows["column"], rows["norm"], rows["eps"], strict=True)]
     rows = rows.assign(condition=[line.text for line in lines])

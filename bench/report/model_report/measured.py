@@ -39,7 +39,7 @@ class ModelMeasurements:
         """Rows of the newest protocol and of the epoch and view measured last; accuracies only over the most images."""
         rows: pd.DataFrame = self.rows[self.rows["protocol"] == self.rows["protocol"].max()]
         last = rows.iloc[-1]
-        same = (rows["epoch"] == last["epoch"]) & (rows["view"] == last["view"])
+        same = (rows[["epoch", "view", "precision"]] == last[["epoch", "view", "precision"]]).all(axis=1)
         plain = rows["metric"] == "accuracy"
         shown: pd.DataFrame = rows[same & (~plain | (rows["n"] == rows.loc[same & plain, "n"].max()))]
         return shown

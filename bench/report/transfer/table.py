@@ -15,7 +15,7 @@ from bench.report.labels import columns, line_name, titles
 from bench.report.rows import accuracy_rows, attack_rows, clean_rows
 from bench.results.row import model_id
 
-CELL_COLUMNS = ["protocol", "run", "view", "epoch", "source", "name", "params", "norm", "eps", "n"]
+CELL_COLUMNS = ["protocol", "budget", "run", "view", "epoch", "source", "name", "params", "norm", "eps", "n"]
 
 
 class TransferMatrix(NamedTuple):
