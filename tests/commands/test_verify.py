@@ -432,7 +432,7 @@ class Noisy(nn.Module):
         self.model = nearest()
 
     def forward(self, x):
-        return self.model(x) + 0.02 * torch.randn(len(x), 10)
+        return self.model(x) + 0.001 * torch.randn(len(x), 10)
 
 
 def double():
@@ -456,7 +456,7 @@ def test_images_of_a_model_in_float64_or_with_random_logits_are_in_order(bench, 
         write_adversarial_set(path, adversarial_set, about)
     code, out, _ = bench("verify", "odd")
     assert code == 1
-    assert all(re.match(r"WRONG .*: [0-9]+ of [0-9]+ images do not fool the model", line) for line in out.splitlines())
+    assert re.search(r"^WRONG .*: [0-9]+ of [0-9]+ images do not fool the model", out, re.M)
 
 
 def test_a_model_of_other_classes_is_refused(bench, folder, tmp_path):
