@@ -432,7 +432,7 @@ class Noisy(nn.Module):
         self.model = nearest()
 
     def forward(self, x):
-        return self.model(x) + 0.001 * torch.randn(len(x), 10)
+        return self.model(x) * (1 + torch.rand(1))  # random, and never another class
 
 
 def double():
