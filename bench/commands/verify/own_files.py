@@ -15,8 +15,7 @@ from bench.evaluation.arguments import cast_for_model
 from bench.evaluation.identity import is_same_model
 
 MAX_TIES = 0.001  # share of images whose prediction may depend on their batch, as the largest logits are nearly equal
-
-DRAWS = 10  # predictions of each image by a model with random logits; one of them has to be wrong
+DRAWS = 10  # predictions of each image by a model with random logits; an image fools it if one of them is wrong
 
 
 def check_adversarial_set(claim: Claim, against: Reference) -> tuple[list[str], str]:

@@ -72,10 +72,9 @@ class Reference:
 
     def predict(self, net: nn.Module, x: Tensor) -> Tensor:
         """The classes (B,) that the model predicts for images (B, C, H, W); BadInput if it raises."""
+        finite = cast_for_model(net, x.nan_to_num())  # NaN is reported by `find_misplaced`
         with model_errors_as_bad_input(), frozen(net):
-            return predict_classes(
-                net, cast_for_model(net, x.nan_to_num()), self.batch_size
-            )  # NaN is reported by `find_misplaced`
+            return predict_classes(net, finite, self.batch_size)
 
 
 def find_misplaced(x_adv: Tensor, x: Tensor, threat: Threat) -> list[str]:
