@@ -11,6 +11,7 @@ import warnings
 import torch
 from torch import Tensor, nn
 
+from bench.attacks.package_passes import BreakRecorder, stop_at_break
 from bench.attacks.package_warnings import warnings_as_attack_warnings
 from bench.attacks.searches.gradients import gradient
 from bench.attacks.spec import ATTACKS
@@ -80,7 +81,11 @@ def run_package(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, block: i
         return threat.project(x_adv.double(), x)
     seed = int(torch.randint(2**31, ()))  # before the package reseeds the generator
     version = which if which in VERSIONS else "standard"
+    model = BreakRecorder(model)
     package = AutoAttack(model, device=x.device, eps=threat.eps, norm=type(threat).__name__, seed=seed, version=version)
+    for apgd in (package.apgd, package.apgd_targeted):
+        if apgd.eot_iter == 1 and not apgd.use_largereps:  # else a call is of one of many draws, or of a larger ball
+            apgd.attack_single_run = stop_at_break(apgd.attack_single_run, model)
     if version != which:
         package.attacks_to_run = [which]
     classes = _count_classes(model, x, slopes=which != "square")

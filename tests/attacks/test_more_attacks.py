@@ -121,8 +121,23 @@ def test_a_part_of_autoattack_is_that_of_the_package(small, name, threat):
         )
         direct.attacks_to_run = [PARTS[name]]
         theirs, _ = direct.run_standard_evaluation(x, y, batch_size=6)
-    assert (ours - theirs).abs().max() < 1e-5
+    same, broken = (ours - theirs).flatten(1).abs().amax(1) < 1e-5, model(theirs).argmax(1) != y
+    assert ((model(ours).argmax(1) != y) == broken).all()
+    assert (same | (broken & name.startswith("APGD"))).all()  # APGD ends at an image's first misclassified iterate
+    assert threat.distance(ours, x).max() <= threat.eps + 1e-6
     assert (ours != x).any()
+
+
+@pytest.mark.parametrize("name", ["APGD-CE", "APGD-DLR", "APGD-T"])
+def test_apgd_computes_no_image_again_that_it_has_broken(small, name):
+    model, images = small
+    x, y, computed = to_float(images.x[:6]), images.y[:6], []
+    hook = model.register_forward_pre_hook(lambda module, inputs: computed.append(len(inputs[0])))
+    with hook, fixed_seed("here"):
+        adversarial = parse_attack(name)(model, x, y, Linf(0.3))
+    assert (model(adversarial).argmax(1) != y).all()
+    assert max(computed) == 6
+    assert sum(computed) < 6 * 15  # the package's would compute each at 101 iterates
 
 
 @pytest.mark.slow
