@@ -15,13 +15,15 @@ Models = Mapping[tuple[object, ...], list[RowView]]
 
 
 def by_model(rows: pd.DataFrame) -> Models:
-    """The rows that did not fail, grouped by model (run, view, epoch, protocol)."""
+    """The rows that did not fail, grouped by model (run, view, epoch), protocol and the precision of searches."""
     return _by_model(rows[rows["status"] == "ok"])
 
 
 def _by_model(rows: pd.DataFrame) -> Models:
     found: dict[tuple[object, ...], list[RowView]] = {}
-    for *model, line in zip(*(rows[name] for name in (*MODEL_COLUMNS, "protocol")), lines(rows), strict=True):
+    for *model, line in zip(
+        *(rows[name] for name in (*MODEL_COLUMNS, "protocol", "precision")), lines(rows), strict=True
+    ):
         found.setdefault(tuple(model), []).append(line)
     return found
 

@@ -30,6 +30,8 @@ from bench.report.audit.thresholds import INDICATORS
 from bench.runner.budgets import budget_name, budget_of
 from bench.runner.request import Request
 
+SMALLEST_RADIUS = 1e-7  # tables round radii to seven decimals
+
 
 def plan_evaluation(
     request: Request, data: Dataset, device: torch.device, cache: ImageCache, fetch: bool = False
@@ -71,7 +73,12 @@ def conditions_of(request: Request, data: Dataset) -> tuple[Condition, ...]:
     groups = product(
         DIAGNOSTICS.select([*request.diagnostics]) if request.diagnostics else [], get_args(Statistic), get_args(Group)
     )
-    probed = audit_conditions(attacked) if request.audit else ()
+    probed = [*audit_conditions(attacked)] if request.audit else []
+    if request.audit and attacked and not probed:
+        raise BadInput(
+            f"--audit asks about a model at a radius, and {', '.join(attack.name for attack in attacks)} looks for the "
+            f"nearest image without one; give an attack at a radius too, such as PGD-20"
+        )
     added = [c for name in request.conditions for c in CONDITIONS[name].list_for(threats)]
     return tuple(dict.fromkeys([Clean(), *attacked, *(Diagnosed(*which) for which in groups), *probed, *added]))
 
@@ -88,17 +95,16 @@ def corruptions_of(
 
 
 def audit_conditions(conditions: Sequence[Condition]) -> Iterator[Probed]:
-    """The probes that --audit adds: every indicator at every radius of the attacks.
+    """The probes that --audit adds: every indicator in every ball of the attacks, minimum-norm ones among them.
 
     The binarization test (indicator `planted`) is for each attack of several steps, not for minimum-norm attacks nor
     for those that return their last iterate.
     """
-    attacked = [c for c in plain_attacks(conditions) if not c.attack.minimal]
+    attacked = [c for c in plain_attacks(conditions) if not c.attack.minimal or math.isfinite(c.threat.eps)]
     for threat in dict.fromkeys(condition.threat for condition in attacked):
         yield from (Probed(sign, threat) for sign in INDICATORS if sign != "planted")
-    yield from (
-        Probed("planted", c.threat, c.attack) for c in attacked if not c.attack.last and has_several_steps(c.attack)
-    )
+    tested = [c for c in attacked if not (c.attack.minimal or c.attack.last) and has_several_steps(c.attack)]
+    yield from (Probed("planted", c.threat, c.attack) for c in tested)
 
 
 def has_several_steps(attack: AttackSpec) -> bool:
@@ -122,7 +128,7 @@ def threats_of(request: Request, data: Dataset) -> list[Threat]:
     """The balls to attack in: one for each --eps, or each radius of --sweep in rising order, else the data set's own.
 
     Raises:
-        BadInput: a radius is not above 0, or is larger than any difference of two images; or --norm has no radius.
+        BadInput: a radius is below SMALLEST_RADIUS, or larger than any difference of two images; or --norm has none.
     """
     norm, option = request.norm or type(data.threat).__name__, "--sweep" if request.sweep else "--eps"
     radii = radii_of_sweep(request) or [*request.eps]
@@ -132,6 +138,8 @@ def threats_of(request: Request, data: Dataset) -> list[Threat]:
         limit = NORMS[norm].largest(math.prod(data.shape))
         if not 0 < eps <= limit:
             raise BadInput(f"{option} {eps:g} is not a {norm} radius on {data.name}: above 0, at most {limit:g}")
+        if eps < SMALLEST_RADIUS:
+            raise BadInput(f"{option} {eps:g} is too small: radii are told apart by seven decimals, from 1e-07")
     return [NORMS[norm](eps) for eps in radii] or [data.threat]
 
 

@@ -223,7 +223,7 @@ def test_level_1_repeats_sweeps_and_names_the_cells_that_it_leaves_out(tmp_path:
     capsys.readouterr()
     assert gate(tmp_path / "old", tmp_path / "new", "--level", 1) == 0
     out, err = capsys.readouterr()
-    assert "--level 1 leaves out 1 transfer cell, which it cannot repeat\n" in err
+    assert f"left out: 1 transfer cell of {tmp_path / 'old'}, which cannot be measured again\n" in err
     assert "no regression in 5 cells" in out
     old, new = ({where: cell.row.key for where, cell in read_cells(tmp_path / side).items()} for side in ("old", "new"))
     assert len(new) == 5
@@ -241,7 +241,9 @@ def test_sweeps_are_told_apart_in_a_comparison(tmp_path: Path) -> None:
 
 def test_a_baseline_of_transfers_alone_cannot_be_repeated(tmp_path: Path) -> None:
     measure(tmp_path / "old", "PGD-20.last", HALF, source="digits/cnn/Standard/s0-bbbb")
-    with pytest.raises(BadInput, match="has no cell that --level 1 could repeat; compare without --level"):
+    with pytest.raises(
+        BadInput, match="has no cell that can be measured again; remake the folder, or compare two folders as they are"
+    ):
         gate(tmp_path / "old", tmp_path / "new", "--level", 1)
 
 

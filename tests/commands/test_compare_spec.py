@@ -64,6 +64,16 @@ def test_a_model_takes_the_place_of_a_training_of_this_bench(bench, nets, tmp_pa
     assert "2 of 2 cells regressed" in out
 
 
+def test_what_a_model_cannot_repeat_is_named_without_an_option_that_nobody_gave(bench, nets, tmp_path):
+    code, _, err = bench(
+        "eval", "--model", "net.py:build@good.pt", *ASKED, "--source", "net.py:build@bad.pt", "--results", "moved"
+    )
+    assert code == 0, err
+    code, _, err = bench("compare", "moved", "net.py:build@good.pt")
+    assert code == 0, err
+    assert "transfer cells of moved, which cannot be measured again" in err
+
+
 REFUSED = {
     ("net.py:build@good.pt", "net.py:build@bad.pt"): "make a baseline of one by `bench eval --model net.py:build@good",
     ("baseline", "net.py:build@bad.pt", "--level", "2"): "--level 2 retrains, and a model from outside has no training",

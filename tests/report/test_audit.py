@@ -45,7 +45,9 @@ from bench.report.audit.audit import audit, lines
 from bench.report.audit.thresholds import INDICATORS, visible_share
 from bench.report.leaderboard.page import boards
 from bench.report.row_text import describe_row as described
+from bench.report.verdicts import doubts_by_board
 from bench.results.load import load_results
+from bench.results.store import read_outcomes
 from bench.runner.grid import conditions_of
 from bench.runner.request import Request
 
@@ -600,6 +602,25 @@ def test_audit_asks_for_every_sign_at_every_radius_and_plants_for_attacks_of_sev
     assert len(probed) == 2 * (len(INDICATORS) - 1 + 2)
     assert {c.attack.name for c in probed if c.attack} == {"PGD-20", "AutoAttack"}
     assert Clean() in conditions_of(Request(attacks=()), DIGITS)
+
+
+def test_a_minimum_norm_attack_is_audited_in_its_ball():
+    request = Request(attacks=("FMN-Linf",), eps=(0.1,), audit=True)
+    probed = [condition for condition in conditions_of(request, DIGITS) if isinstance(condition, Probed)]
+    assert {(c.sign, c.threat) for c in probed} == {(s, Linf(0.1)) for s in INDICATORS if s != "planted"}
+
+
+def test_searches_in_bf16_raise_no_doubt_about_those_in_fp32(tmp_path):
+    """PGD-20 is weaker in bf16 at the larger radius; in fp32 it has run at one."""
+    measure(tmp_path, "", "1" * 100)
+    measure(tmp_path, "PGD-20", "1" * 40 + "0" * 60, eps=0.1)
+    measure(tmp_path, "", "1" * 100, precision="bf16")
+    last = measure(tmp_path, "PGD-20", "1" * 90 + "0" * 10, eps=0.2, precision="bf16")
+    rows, outcomes = load_results(tmp_path), read_outcomes(tmp_path / last.run)
+    fine = rows[(rows["precision"] == "fp32") & (rows["eps"].isna() | (rows["eps"] == 0.1))]
+    assert doubts_by_board(fine, rows, outcomes) == []
+    (doubt,) = doubts_by_board(fine, rows.assign(precision="fp32"), outcomes)
+    assert "weaker at a larger eps" in doubt.reason
 
 
 @pytest.mark.slow

@@ -64,6 +64,11 @@ def test_every_combination_of_radii_has_a_table_and_one_norm_has_none(results, t
     assert NormsPage().files(alone) == {}
 
 
+def test_a_ball_in_which_no_attack_counts_has_no_table(results):
+    attacked(results, "L1", 4.0, "0000011000", name="PGD-20.last")
+    assert [board.norm for board in tables(results)] == ["Linf 0.1 + L2 0.5 + L1 2"]
+
+
 def test_seeds_are_combined_and_lines_are_sorted_by_the_union(results):
     for seed, right in ((0, "1111111100"), (1, "1111100000")):
         which = {"recipe": "TRADES-6", "seed": seed}

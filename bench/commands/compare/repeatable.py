@@ -10,16 +10,16 @@ from bench.core.parsing import format_count
 from bench.evaluation.conditions.base import Condition, class_of, find_class
 from bench.results.row import Row
 
-REMEDY = "remake the baseline, or compare without --level"
+REMEDY = "remake the folder, or compare two folders as they are: bench compare FOLDER FOLDER"
 
 
 def is_repeatable(row: Row) -> bool:
-    """Whether `--level` can measure it again. A transfer's images come from a model that may be anywhere."""
+    """Whether it can be measured again. A transfer's images come from a model that may be anywhere."""
     known = class_of(row)
     return known is not None and known.repeatable and not row.source
 
 
-def keep_repeatable(baseline: Path, cells: Cells, level: int) -> Cells:
+def keep_repeatable(folder: Path, cells: Cells) -> Cells:
     """Those that can be measured again; the others are named on stderr. BadInput where there is none."""
     kept = {where: cell for where, cell in cells.items() if is_repeatable(cell.row)}
     lost = Counter(
@@ -27,9 +27,9 @@ def keep_repeatable(baseline: Path, cells: Cells, level: int) -> Cells:
     )
     if lost:
         named = " and ".join(format_count(count, f"{kind} cell") for kind, count in lost.items())
-        print(f"--level {level} leaves out {named}, which it cannot repeat", file=sys.stderr)
+        print(f"left out: {named} of {folder}, which cannot be measured again", file=sys.stderr)
     if not kept:
-        raise BadInput(f"{baseline} has no cell that --level {level} could repeat; compare without --level")
+        raise BadInput(f"{folder} has no cell that can be measured again; {REMEDY}")
     return kept
 
 

@@ -10,7 +10,7 @@ from bench.core.errors import BadInput, interrupt_advice
 
 def cells_beside_spec(asked: Comparison) -> tuple[Cells, Cells]:
     """The cells of both sides, of which one is a model that is measured as the other, a folder, was."""
-    there = keep_repeatable(asked.folder, read_cells(asked.folder), 1)
+    there = keep_repeatable(asked.folder, read_cells(asked.folder))
     numbers = {where: cell for where, cell in there.items() if not cell.has_failed}
     measured = measure_spec(asked, numbers)
     return (measured, numbers) if is_spec(asked.baseline) else (there, measured)
@@ -18,8 +18,7 @@ def cells_beside_spec(asked: Comparison) -> tuple[Cells, Cells]:
 
 def measured_cells(asked: Comparison) -> tuple[Cells, Cells]:
     """The cells of both folders, once those of `current` have been measured."""
-    assert asked.level is not None
-    before = keep_repeatable(asked.baseline, read_cells(asked.baseline), asked.level)
+    before = keep_repeatable(asked.baseline, read_cells(asked.baseline))
     with interrupt_advice(f"begin again with a new or an empty folder in the place of {asked.current}"):
         measure_anew(asked)
     after = read_cells(asked.current)

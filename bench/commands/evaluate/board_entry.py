@@ -81,6 +81,6 @@ def find_doubts(results: Path, attacked: Row) -> list[Doubt]:
     assert attacked.eps is not None
     facts = load_results(results)
     same = (facts["kind"] == CLEAN) | ((facts["norm"] == attacked.norm) & ((facts["eps"] - attacked.eps).abs() < 1e-7))
-    for column in ("run", "view", "epoch", "n"):
+    for column in ("run", "view", "epoch", "n", "precision"):
         same &= facts[column] == getattr(attacked, column)
     return doubts_by_board(facts[same], facts, read_outcomes(results / attacked.run))

@@ -140,7 +140,7 @@ class Attacked(Condition):
         if outside or low < 0 or high > 1:
             raise Failed(
                 f"attack {name} left {self.threat}: {outside} of {format_count(len(x), 'image')} are outside, "
-                f"the farthest at {far.max():.5f}; pixels span [{low:.3f}, {high:.3f}]"
+                f"the farthest at {far.max():.5f}; pixels span [{low:.4g}, {high:.4g}]"
             )
 
 

@@ -28,12 +28,12 @@ def norm_boards(rows: pd.DataFrame) -> dict[Board, dict[Board, pd.DataFrame]]:
     """The boards of each union, and their rows: one ball of every norm that was attacked, in each combination of radii.
 
     The key is the board that they have in common, with all balls in the place of its norm. Empty where models were
-    attacked in one norm alone. Attacks without a limit have no ball.
+    attacked in one norm alone. Attacks without a limit have no ball, and balls where no attack counts have no table.
     """
     boards = groups(rows)
     families: dict[Board, list[Board]] = defaultdict(list)
-    for board in boards:
-        if board.norm and board.eps is not None and math.isfinite(board.eps):
+    for board, part in boards.items():
+        if board.norm and board.eps is not None and math.isfinite(board.eps) and not counted_attack_rows(part).empty:
             families[board._replace(norm="", eps=None)].append(board)
     return {
         family._replace(norm=" + ".join(map(ball_name, balls))): {ball: boards[ball] for ball in balls}

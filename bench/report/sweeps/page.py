@@ -44,7 +44,7 @@ class SweepsPage:
     def files(self, results: Path) -> dict[str, Content]:
         """sweeps.md with all tables, and a folder for the figures of each group and the points behind them.
 
-        Empty if no attack was run at three radii, step sizes, or numbers of steps or restarts.
+        Empty if no attack was run at two radii, or three step sizes, or numbers of steps or restarts.
         """
         made: dict[str, Content] = {}
         sections = ["# Sweeps\n"]
@@ -59,17 +59,18 @@ class SweepsPage:
             for axis, points in drawn.items():
                 files |= {f"{axis}.csv": plain.csv(points), **figure(axis, _draw(board, axis, points, rows))}
             made |= in_folder(folder, files)
-            sections += [_section(board, folder, list(drawn), table)] if drawn else []
+            sections += [_section(board, folder, list(drawn), table, failures(curves))] if drawn else []
         return {"sweeps.md": "\n".join(sections), **made} if made else {}
 
     def show(self, results: Path, console: "Console", only: frozenset[str] | None = None) -> None:
         """Print area and median radius of each curve over radii. only: the runs to include; None for all."""
         rows = stored.rows(results)
         for board, part in sweep_boards(rows if only is None else rows[rows["run"].isin(only)]).items():
-            table = areas(part, over_eps(part))
+            curves = over_eps(part)
+            table = areas(part, curves)
             if not table.empty:
                 plain.print_table(console, display(table), LEFT_COLUMNS, board.title)
-                plain.print_notes(console, [note(table)])
+                plain.print_notes(console, [note(table), *failures(curves)])
 
 
 def find_folders(boards: Iterable[Board]) -> dict[Board, str]:
@@ -90,9 +91,10 @@ def _draw(board: Board, axis: str, points: pd.DataFrame, rows: pd.DataFrame) -> 
     return partial(lines, shown, board.title + more, EFFORTS.get(axis), chance, beside)
 
 
-def _section(board: Board, folder: str, axes: list[str], table: pd.DataFrame) -> str:
+def _section(board: Board, folder: str, axes: list[str], table: pd.DataFrame, lost: list[str]) -> str:
     images = "\n".join(f"![over {axis}]({folder}/{axis}.png)" for axis in axes)
-    shown = [] if table.empty else [plain.markdown(display(table), LEFT_COLUMNS) + f"\n{note(table)}\n"]
+    notes = "\n\n".join([note(table), *map(plain.escape, lost)])
+    shown = [] if table.empty else [plain.markdown(display(table), LEFT_COLUMNS) + f"\n{notes}\n"]
     return "\n".join([f"## {plain.escape(board.title)}\n", *shown, f"{images}\n"])
 
 
@@ -119,6 +121,16 @@ def display(table: pd.DataFrame) -> pd.DataFrame:
 def has_median(table: pd.DataFrame) -> bool:
     """Whether any line has half of the clean images right, so that there is a radius that breaks them."""
     return bool((table["median"] > 0).any())
+
+
+def failures(points: pd.DataFrame) -> list[str]:
+    """A sentence on each curve over radii that lacks points, with the reason. points: of `over_eps`."""
+    lost = points[points["value"].isna()].drop_duplicates(["panel", "recipe", "status"])
+    panels = panel_names(points["panel"].unique())
+    return [
+        f"{line_name(recipe)}, {panels[panel]}: {status}."
+        for panel, recipe, status in zip(*(lost[name] for name in ("panel", "recipe", "status")), strict=True)
+    ]
 
 
 def note(table: pd.DataFrame) -> str:
