@@ -76,8 +76,8 @@ def conditions_of(request: Request, data: Dataset) -> tuple[Condition, ...]:
     probed = [*audit_conditions(attacked)] if request.audit else []
     if request.audit and attacked and not probed:
         raise BadInput(
-            f"--audit asks about a model at a radius, and {', '.join(attack.name for attack in attacks)} looks for the "
-            f"nearest image without one; give an attack at a radius too, such as PGD-20"
+            "--audit asks about a model at a radius, and these attacks look for the nearest image without one: "
+            f"{', '.join(attack.name for attack in attacks)}; give an attack at a radius too, such as PGD-20"
         )
     added = [c for name in request.conditions for c in CONDITIONS[name].list_for(threats)]
     return tuple(dict.fromkeys([Clean(), *attacked, *(Diagnosed(*which) for which in groups), *probed, *added]))

@@ -172,7 +172,7 @@ WRONG = {
     "--attacks none --eps 0.1": "--eps names radii to attack at, and --attacks none asks for none; drop one",
     "--attacks none --norm L2": "--norm names the norm to attack in, and --attacks none asks for none",
     "--attacks none --audit": "--audit names questions about attacks, and --attacks none",
-    "--attacks CW-L2 --audit": "--audit asks about a model at a radius, and CW-L2 looks for the nearest image",
+    "--attacks CW-L2 --audit": "these attacks look for the nearest image without one: CW-L2; give an attack",
     "--attacks FGSM --eps 1e-9": "--eps 1e-09 is too small: radii are told apart by seven decimals, from 1e-07",
     "--attacks none --save-adv": "--save-adv names images that attacks break, and --attacks none",
     "--attacks none --attack-timeout 5": "--attack-timeout names the seconds that attacks may take, and --attacks none",
