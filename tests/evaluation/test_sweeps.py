@@ -424,15 +424,6 @@ def test_reports_are_written_where_there_are_curves(measured, tmp_path):
     assert SweepsPage().files(empty) == {}
 
 
-def test_an_attack_that_cannot_be_bisected_has_a_curve_where_sweep_names_0(tmp_path):
-    """`--sweep 0,0.1,0.2` runs it at two radii, and has clean accuracy at 0."""
-    measure(tmp_path, "", right(9))
-    for eps, n in ((0.1, 5), (0.2, 1)):
-        measure(tmp_path, "PGD-10.last", right(n), eps=eps)
-    (rows,) = sweep_boards(load_results(tmp_path)).values()
-    assert [*over_eps(rows)[["x", "value"]].itertuples(index=False, name=None)] == [(0, 90), (0.1, 50), (0.2, 10)]
-
-
 def test_a_curve_that_failed_says_why(measured):
     params = json.dumps({"steps": 10, "step": "0.25eps", "restarts": 1, "sweep": [0, 0.1, 0.2, 0.4]})
     lost = {"kind": "sweep", "params": params, "value": math.nan, "status": "failed: out of memory"}

@@ -44,7 +44,7 @@ class SweepsPage:
     def files(self, results: Path) -> dict[str, Content]:
         """sweeps.md with all tables, and a folder for the figures of each group and the points behind them.
 
-        Empty if no attack was run at two radii, or three step sizes, or numbers of steps or restarts.
+        Empty if no attack was run at three radii, step sizes, or numbers of steps or restarts.
         """
         made: dict[str, Content] = {}
         sections = ["# Sweeps\n"]

@@ -54,13 +54,13 @@ def sweep_boards(results: pd.DataFrame) -> dict[Board, pd.DataFrame]:
 def over_eps(rows: pd.DataFrame) -> pd.DataFrame:
     """Points of accuracy over the radius: panel, recipe, x, and the fields of an `Accuracy`.
 
-    A panel is an attack with its settings, either swept, or run at two radii or more; at 0 it has clean accuracy.
+    A panel is an attack with its settings, either swept, or run at three radii or more; at 0 it has clean accuracy.
     """
     rows = accuracy_rows(rows)
     plain = attack_rows(rows).assign(panel=lambda plain: columns(plain))
     clean = clean_rows(rows).drop(columns="eps").assign(eps=0.0)
     start = clean.merge(plain[[*MODEL_COLUMNS, "panel"]].drop_duplicates(), on=MODEL_COLUMNS)
-    plain = _keep_long_curves(pd.concat([start, plain]).assign(x=lambda points: points["eps"]), MIN_POINTS)
+    plain = _keep_long_curves(pd.concat([start, plain]).assign(x=lambda points: points["eps"]), 1 + MIN_POINTS)
     return _cells(pd.concat([_label_sweeps(rows).assign(x=lambda points: points["eps"]), plain]))
 
 
