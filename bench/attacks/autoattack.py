@@ -11,7 +11,7 @@ import warnings
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.package_passes import BreakRecorder, stop_at_break
+from bench.attacks.package_passes import BreakRecorder, repeats_logits, stop_when_broken
 from bench.attacks.package_warnings import warnings_as_attack_warnings
 from bench.attacks.searches.gradients import gradient
 from bench.attacks.spec import ATTACKS
@@ -81,11 +81,8 @@ def run_package(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, block: i
         return threat.project(x_adv.double(), x)
     seed = int(torch.randint(2**31, ()))  # before the package reseeds the generator
     version = which if which in VERSIONS else "standard"
-    model = BreakRecorder(model)
-    package = AutoAttack(model, device=x.device, eps=threat.eps, norm=type(threat).__name__, seed=seed, version=version)
-    for apgd in (package.apgd, package.apgd_targeted):
-        if apgd.eot_iter == 1 and not apgd.use_largereps:  # else a call is of one of many draws, or of a larger ball
-            apgd.attack_single_run = stop_at_break(apgd.attack_single_run, model)
+    model, norm = BreakRecorder(model), type(threat).__name__
+    package = AutoAttack(model, device=x.device, eps=threat.eps, norm=norm, seed=seed, version=version)
     if version != which:
         package.attacks_to_run = [which]
     classes = _count_classes(model, x, slopes=which != "square")
@@ -99,10 +96,14 @@ def run_package(model: nn.Module, x: Tensor, y: Tensor, threat: Threat, block: i
         )
     if "square" in package.attacks_to_run and not isinstance(threat, Linf) and not square_tiles(*x.shape[2:]):
         package.attacks_to_run.remove("square")
-        size, norm = f"{x.shape[2]} x {x.shape[3]} pixels", package.norm
+        size = f"{x.shape[2]} x {x.shape[3]} pixels"
         if not package.attacks_to_run:
             raise BadInput(f"the package's Square cannot tile images of {size} in {norm}; leave it out, or take Linf")
         warnings.warn(AttackWarning(f"no SQUARE in {norm} on {size}", len(x)), stacklevel=3)
+    if repeats_logits(model, x[:8]):
+        for apgd in (package.apgd, package.apgd_targeted):
+            if apgd.eot_iter == 1 and not apgd.use_largereps:  # else calls repeat an iterate, or are of a larger ball
+                apgd.attack_single_run = stop_when_broken(apgd.attack_single_run, model)
     for part in (package.apgd_targeted, package.fab):
         part.n_target_classes = min(part.n_target_classes, classes - 1)
     checks.funcs.update(dict.fromkeys(checks.funcs, 0))  # counts of the process so far, never reset by the package
