@@ -30,7 +30,7 @@ from bench.report.audit.thresholds import INDICATORS
 from bench.runner.budgets import budget_name, budget_of
 from bench.runner.request import Request
 
-SMALLEST_RADIUS = 1e-7  # tables round radii to seven decimals
+RADIUS_DECIMALS = 7  # of the radii that tables tell apart
 
 
 def plan_evaluation(
@@ -76,8 +76,8 @@ def conditions_of(request: Request, data: Dataset) -> tuple[Condition, ...]:
     probed = [*audit_conditions(attacked)] if request.audit else []
     if request.audit and attacked and not probed:
         raise BadInput(
-            "--audit asks about a model at a radius, and these attacks look for the nearest image without one: "
-            f"{', '.join(attack.name for attack in attacks)}; give an attack at a radius too, such as PGD-20"
+            f"--audit asks about a model in a ball, and {', '.join(attack.name for attack in attacks)} searches in "
+            f"none of {type(threats[0]).__name__}; add an attack that does, such as PGD-20, or give its own --norm and --eps"
         )
     added = [c for name in request.conditions for c in CONDITIONS[name].list_for(threats)]
     return tuple(dict.fromkeys([Clean(), *attacked, *(Diagnosed(*which) for which in groups), *probed, *added]))
@@ -128,7 +128,8 @@ def threats_of(request: Request, data: Dataset) -> list[Threat]:
     """The balls to attack in: one for each --eps, or each radius of --sweep in rising order, else the data set's own.
 
     Raises:
-        BadInput: a radius is below SMALLEST_RADIUS, or larger than any difference of two images; or --norm has none.
+        BadInput: a radius is not above 0, or larger than any difference of two images; or two are nearly the same; or
+            --norm has none.
     """
     norm, option = request.norm or type(data.threat).__name__, "--sweep" if request.sweep else "--eps"
     radii = radii_of_sweep(request) or [*request.eps]
@@ -138,9 +139,19 @@ def threats_of(request: Request, data: Dataset) -> list[Threat]:
         limit = NORMS[norm].largest(math.prod(data.shape))
         if not 0 < eps <= limit:
             raise BadInput(f"{option} {eps:g} is not a {norm} radius on {data.name}: above 0, at most {limit:g}")
-        if eps < SMALLEST_RADIUS:
-            raise BadInput(f"{option} {eps:g} is too small: radii are told apart by seven decimals, from 1e-07")
+    _check_distinct(option, radii)
     return [NORMS[norm](eps) for eps in radii] or [data.threat]
+
+
+def _check_distinct(option: str, radii: Sequence[float]) -> None:
+    """BadInput if two different radii, or a radius and 0, are equal in the decimals that tables tell apart."""
+    seen = {0.0: 0.0}
+    for eps in radii:
+        other = seen.setdefault(round(eps, RADIUS_DECIMALS), eps)
+        if other != eps:
+            raise BadInput(
+                f"{option}: {other:.12g} and {eps:.12g} are one radius in tables, which have {RADIUS_DECIMALS} decimals"
+            )
 
 
 def radii_of_sweep(request: Request) -> list[float]:

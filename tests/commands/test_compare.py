@@ -242,7 +242,7 @@ def test_sweeps_are_told_apart_in_a_comparison(tmp_path: Path) -> None:
 def test_a_baseline_of_transfers_alone_cannot_be_repeated(tmp_path: Path) -> None:
     measure(tmp_path / "old", "PGD-20.last", HALF, source="digits/cnn/Standard/s0-bbbb")
     with pytest.raises(
-        BadInput, match="has no cell that can be measured again; remake the folder, or compare two folders as they are"
+        BadInput, match="has no cell that can be measured again; remake the baseline, or compare two results folders"
     ):
         gate(tmp_path / "old", tmp_path / "new", "--level", 1)
 

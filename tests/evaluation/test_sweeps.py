@@ -431,10 +431,10 @@ def test_a_curve_that_failed_says_why(measured):
     for eps in (0, 0.1, 0.2, 0.4):
         measure(measured, "PGD-10", None, recipe="C", eps=eps, n=10, **lost)
     page = SweepsPage().files(measured)["sweeps.md"]
-    assert "C, PGD-10: failed: out of memory." in page
+    assert "C, PGD-10 at 0, 0.1, 0.2, 0.4: failed: out of memory." in page
     console = Console(width=200, record=True, file=io.StringIO())
     SweepsPage().show(measured, console)
-    assert "C, PGD-10: failed: out of memory." in console.export_text()
+    assert "C, PGD-10 at 0, 0.1, 0.2, 0.4: failed: out of memory." in console.export_text()
 
 
 def test_a_figure_shows_chance_and_every_recipe(measured):

@@ -10,7 +10,7 @@ from bench.core.parsing import format_count
 from bench.evaluation.conditions.base import Condition, class_of, find_class
 from bench.results.row import Row
 
-REMEDY = "remake the folder, or compare two folders as they are: bench compare FOLDER FOLDER"
+REMEDY = "remake the baseline, or compare two results folders as they are, without --level"
 
 
 def is_repeatable(row: Row) -> bool:

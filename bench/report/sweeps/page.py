@@ -124,13 +124,15 @@ def has_median(table: pd.DataFrame) -> bool:
 
 
 def failures(points: pd.DataFrame) -> list[str]:
-    """A sentence on each curve over radii that lacks points, with the reason. points: of `over_eps`."""
-    lost = points[points["value"].isna()].drop_duplicates(["panel", "recipe", "status"])
+    """A sentence on the radii at which a curve has no point, for each reason. points: of `over_eps`."""
     panels = panel_names(points["panel"].unique())
-    return [
-        f"{line_name(recipe)}, {panels[panel]}: {status}."
-        for panel, recipe, status in zip(*(lost[name] for name in ("panel", "recipe", "status")), strict=True)
-    ]
+    found = []
+    key: Any  # the key of a group is only Hashable to the type checker
+    for key, lost in points[points["value"].isna()].groupby(["panel", "recipe", "status"], sort=False):
+        panel, recipe, status = key
+        radii = ", ".join(map(format_radius, lost["x"]))
+        found.append(f"{line_name(recipe)}, {panels[panel]} at {radii}: {status}.")
+    return found
 
 
 def note(table: pd.DataFrame) -> str:
