@@ -77,7 +77,7 @@ def conditions_of(request: Request, data: Dataset) -> tuple[Condition, ...]:
     if request.audit and attacked and not probed:
         raise BadInput(
             f"--audit asks about a model in a ball, and {', '.join(attack.name for attack in attacks)} searches in "
-            f"none of {type(threats[0]).__name__}; add an attack that does, such as PGD-20, or give its own --norm and --eps"
+            f"none of {type(threats[0]).__name__}; add one that does, such as PGD-20, or give its own --norm and --eps"
         )
     added = [c for name in request.conditions for c in CONDITIONS[name].list_for(threats)]
     return tuple(dict.fromkeys([Clean(), *attacked, *(Diagnosed(*which) for which in groups), *probed, *added]))
