@@ -2,7 +2,8 @@
 
 The package's APGD takes all of its iterations with every image, although an image counts as broken once an iterate is
 misclassified. Of a model whose logits are the same in every call, the iterates of one image do not depend on other
-images, and all random numbers are drawn before the first iterate: leaving broken images out changes no decision.
+images, and all random numbers are drawn before the first iterate: leaving broken images out changes no decision, but
+for rounding that depends on the size of a batch.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,7 +13,9 @@ import torch
 from torch import Tensor, nn
 
 ENOUGH = 3  # misclassified iterates of an image; the first may be within rounding of the border between two classes
-Result = tuple[Tensor, Tensor, Tensor, Tensor]  # of a run: largest loss at, still right, largest loss, adversarial
+# What a run returns of each image: its iterate of largest loss, whether no iterate is misclassified, the largest loss,
+# and its last misclassified iterate.
+Result = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 class AllBroken(Exception):

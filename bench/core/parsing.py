@@ -8,6 +8,7 @@ import math
 import re
 
 DECIMAL = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+RADIUS_DECIMALS = 7  # of the radii that tables and comparisons tell apart
 MAX_NUMBER_LENGTH = 50  # characters of a number
 LAST_SUFFIX = ".last"  # suffix of an attack's name: only its last iterate is scored
 LARGEST_NUMBER = 10**9  # whole number; more images, steps or epochs than any run takes
@@ -39,8 +40,8 @@ def parse_whole_number(text: str, least: int = 0, most: int = LARGEST_NUMBER) ->
 
 def format_radius(eps: float) -> str:
     """Write a radius: as k/255 where that is exact and shorter (8/255, not 0.0313725), else as a decimal (0.2)."""
-    eps = round(eps, 7)  # 8/255 written as a decimal is still 8/255
-    if len(f"{eps:.7g}") > 5 and round(round(eps * 255) / 255, 7) == eps:
+    eps = round(eps, RADIUS_DECIMALS)  # 8/255 written as a decimal is still 8/255
+    if len(f"{eps:.7g}") > 5 and round(round(eps * 255) / 255, RADIUS_DECIMALS) == eps:
         return f"{round(eps * 255)}/255"
     return f"{eps:.7g}"
 

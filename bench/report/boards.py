@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from bench.core.parsing import format_radius
+from bench.core.parsing import RADIUS_DECIMALS, format_radius
 from bench.report.files import file_name
 from bench.report.folder_names import Identity
 from bench.report.labels import ANY_LENGTH
@@ -71,7 +71,7 @@ def groups(results: pd.DataFrame) -> dict[Board, pd.DataFrame]:
     kinds without a threat. Transfer, corruptions and other metrics have tables of their own.
     """
     rows = rows_of_kinds(white_box_rows(accuracy_rows(results)), CLEAN, ATTACK, plugins=True)
-    rows = rows.assign(eps=rows["eps"].round(7))  # 8/255 written as a decimal is still 8/255
+    rows = rows.assign(eps=rows["eps"].round(RADIUS_DECIMALS))  # 8/255 written as a decimal is still 8/255
     found = {}
     shared: Any  # the key of a group is only Hashable to the type checker
     threat: Any

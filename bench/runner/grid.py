@@ -11,6 +11,7 @@ import torch
 from bench.attacks.spec import AttackSpec
 from bench.attacks.suites import attacks_of
 from bench.core.errors import BadInput
+from bench.core.parsing import RADIUS_DECIMALS
 from bench.core.plan import Budget
 from bench.core.threats.threat import NORMS, Threat
 from bench.corruptions.calibrated_ranges import read_ranges
@@ -29,8 +30,6 @@ from bench.evaluation.diagnostics import DIAGNOSTICS
 from bench.report.audit.thresholds import INDICATORS
 from bench.runner.budgets import budget_name, budget_of
 from bench.runner.request import Request
-
-RADIUS_DECIMALS = 7  # of the radii that tables tell apart
 
 
 def plan_evaluation(

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.core.errors import BadInput
 from bench.core.files import Bits
-from bench.core.parsing import format_count
+from bench.core.parsing import RADIUS_DECIMALS, format_count
 from bench.report.labels import columns
 from bench.results.row import Row
 from bench.results.store import RUN_REMEDY, read_job, read_outcomes, read_rows
@@ -29,7 +29,7 @@ class Cell:
         """What was measured, whatever the seed, the host, and the weights that the training arrived at."""
         row = self.row
         what = (row.recipe, row.dataset, row.model, self.budget, row.view, row.epoch, row.kind, row.name, row.norm)
-        eps = None if row.eps is None else round(row.eps, 7)  # 8/255 written as a decimal is still 8/255
+        eps = None if row.eps is None else round(row.eps, RADIUS_DECIMALS)  # 8/255 written as a decimal is still 8/255
         settings = json.loads(row.params or "{}", object_hook=_without_package)
         how = (eps, row.severity, row.source, json.dumps(settings, sort_keys=True), row.metric, row.n, row.precision)
         return what + how

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from bench.core.parsing import format_radius
+from bench.core.parsing import RADIUS_DECIMALS, format_radius
 from bench.report.cards.citations import Citation, bibtex
 from bench.report.cards.metadata import metadata, yaml
 from bench.report.labels import AUTOATTACK, column_order, columns, is_autoattack
@@ -68,7 +68,7 @@ def measurements(rows: pd.DataFrame) -> pd.DataFrame:
     """Accuracies of one model, clean and under attack, in ACCURACY_COLUMNS; the newest of repeated ones, fp32 first."""
     rows = clean_and_attack_rows(white_box_rows(accuracy_rows(rows)))
     rows = rows[(rows["norm"] == "") | rows["eps"].map(math.isfinite)]
-    rows = rows.assign(column=columns(rows), eps=rows["eps"].round(7))
+    rows = rows.assign(column=columns(rows), eps=rows["eps"].round(RADIUS_DECIMALS))
     rows = rows.sort_values("precision", kind="stable")  # a search in fp32 counts before one in bf16
     rows = rows.drop_duplicates(["column", "norm", "eps", "n"], keep="last")
     lines = [_Line(*line) for line in zip(rows["column"], rows["norm"], rows["eps"], strict=True)]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from bench.core.files import Bits
-from bench.core.parsing import format_radius
+from bench.core.parsing import RADIUS_DECIMALS, format_radius
 from bench.report.accuracy import Estimate
 from bench.report.boards import Board
 from bench.report.corruptions.attacked import attacks_of, unions
@@ -72,7 +72,7 @@ def corruption_tables(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[
     """
     rows = rows_of_kinds(white_box_rows(accuracy_rows(rows)), CLEAN, ATTACK, *KINDS_WITH_CORRUPTION)
     made = [_origin(_corruption(*row)) for row in pairs(rows, "kind", "params")]
-    rows = rows.assign(made=made, eps=rows["eps"].round(7))
+    rows = rows.assign(made=made, eps=rows["eps"].round(RADIUS_DECIMALS))
     found = {}
     shared: Any  # the key of a group is only Hashable to the type checker
     for shared, same in rows.groupby(COMPARABLE, sort=False):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from bench.core.parsing import format_radius, split_last
+from bench.core.parsing import RADIUS_DECIMALS, format_radius, split_last
 from bench.core.stats import wilson
 from bench.results.kinds import ATTACK, SWEEP
 
@@ -85,7 +85,7 @@ def measurement_of(row: Mapping[Any, Any]) -> MeasuredCondition:
         row["column"],
         row["kind"],
         row["name"],
-        Ball(row["norm"], round(float(row["eps"]), 7)) if row["norm"] else None,
+        Ball(row["norm"], round(float(row["eps"]), RADIUS_DECIMALS)) if row["norm"] else None,
         0 if pd.isna(severity) else int(severity),
         row["source"],
         row["params"],

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.core.parsing import format_count, format_radius
+from bench.core.parsing import RADIUS_DECIMALS, format_count, format_radius
 from bench.core.passes import BACKWARD
 from bench.report.accuracy import SeedAccuracy, mean_over_seeds, summary
 from bench.report.boards import Board
@@ -40,7 +40,7 @@ POINT_COLUMNS = ["panel", "recipe", "x"]
 def sweep_boards(results: pd.DataFrame) -> dict[Board, pd.DataFrame]:
     """White-box rows at finite radii by the fields of BOARD_COLUMNS, with the clean rows of the same models."""
     rows = rows_of_kinds(white_box_rows(results), CLEAN, ATTACK, SWEEP)
-    rows = rows[~np.isinf(rows["eps"])].assign(recipe=labels(rows), eps=rows["eps"].round(7))
+    rows = rows[~np.isinf(rows["eps"])].assign(recipe=labels(rows), eps=rows["eps"].round(RADIUS_DECIMALS))
     clean = clean_rows(rows)
     found = {}
     key: Any  # the key of a group is only Hashable to the type checker

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bench.core.files import Bits
+from bench.core.parsing import RADIUS_DECIMALS
 from bench.core.stats import wilson
 from bench.report.boards import Board
 from bench.report.labels import columns, line_name, titles
@@ -31,7 +32,7 @@ def matrices(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[tuple[Boa
 
     rows: of `results.load()`. outcomes: (n,) bool by key of the row, True where the model is correct.
     """
-    rows = accuracy_rows(rows).assign(eps=rows["eps"].round(7))
+    rows = accuracy_rows(rows).assign(eps=rows["eps"].round(RADIUS_DECIMALS))
     rows = rows.drop_duplicates(CELL_COLUMNS, keep="last")
     moved = attack_rows(rows)
     moved = moved[moved["source"] != ""]
