@@ -430,8 +430,12 @@ def test_a_curve_that_failed_says_why(measured):
     measure(measured, "", right(9), recipe="C")
     for eps in (0, 0.1, 0.2, 0.4):
         measure(measured, "PGD-10", None, recipe="C", eps=eps, n=10, **lost)
+    for steps in (5, 10, 20):
+        of = {"params": json.dumps({"steps": steps}), "value": math.nan, "status": "failed: no memory"}
+        measure(measured, f"MIM-{steps}", None, recipe="C", eps=0.1, n=10, **of)
     page = SweepsPage().files(measured)["sweeps.md"]
     assert "C, PGD-10 at 0, 0.1, 0.2, 0.4: failed: out of memory." in page
+    assert "C, MIM-k, eps 0.1 with steps=5, 10, 20: failed: no memory." in page
     console = Console(width=200, record=True, file=io.StringIO())
     SweepsPage().show(measured, console)
     assert "C, PGD-10 at 0, 0.1, 0.2, 0.4: failed: out of memory." in console.export_text()

@@ -12,8 +12,9 @@ from bench.report.leaderboard.page import Report, find_folders
 from bench.report.norms.page import find_unions
 from bench.report.site.board_charts import against_robust, legend, severities, sweeps
 from bench.report.site.board_extras import board_extras
-from bench.report.site.board_files import board_files
+from bench.report.site.board_files import Files, board_files
 from bench.report.site.board_table import board_table
+from bench.report.site.chart import Chart
 from bench.report.site.data import SiteData
 from bench.report.site.site import Here, LinkTarget, Site
 
@@ -43,9 +44,9 @@ def _values(data: SiteData, board: Board, report: Report, here: Here) -> dict[st
 
     table = board_table(report, board_extras(data, board, report))
     files = board_files(data, board, here)
-    curves = (
-        ("Sweeps", "sweeps", sweeps(data, board, href), files["sweeps"]),
-        ("Corruptions by severity", "severities", severities(data, board, href), files["severities"]),
+    curves: tuple[tuple[str, str, list[Chart], list[str], Files], ...] = (
+        ("Sweeps", "sweeps", *sweeps(data, board, href), files["sweeps"]),
+        ("Corruptions by severity", "severities", severities(data, board, href), [], files["severities"]),
     )
     return {
         "board": board,
@@ -62,7 +63,7 @@ def _values(data: SiteData, board: Board, report: Report, here: Here) -> dict[st
         "differences_caption": paired.caption(report.differences) if len(report.differences) else "",
         "groups": [_group(other, here) for other in data.boards],
         "charts": [(chart, files[chart.title]) for chart in against_robust(report, href)],
-        "curves": [(head, key, charts, legend(charts), those) for head, key, charts, those in curves if charts],
+        "curves": [(head, key, many, legend(many), lost, those) for head, key, many, lost, those in curves if many],
         "downloads": files["board"],
     }
 

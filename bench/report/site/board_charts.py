@@ -16,6 +16,7 @@ from bench.report.leaderboard.table import ranking_column
 from bench.report.plotting.best_curves import best_recipes
 from bench.report.site.chart import Chart, ChartCurve, ChartPoint, Href, line_looks, lines, scatter
 from bench.report.site.data import SiteData
+from bench.report.sweeps.page import failures
 from bench.report.sweeps.table import EFFORTS, over_effort, over_eps, sweep_boards
 
 
@@ -68,20 +69,22 @@ def _context(line: dict[Any, Any]) -> str:
     return f"n={line['n']}{seeds}; {_verdict_word(line)}"
 
 
-def sweeps(data: SiteData, board: Board, href: Href) -> list[Chart]:
-    """Charts of accuracy over radii, steps, step sizes and restarts, one for each attack."""
+def sweeps(data: SiteData, board: Board, href: Href) -> tuple[list[Chart], list[str]]:
+    """Charts of accuracy over radii, steps, step sizes and restarts, a chart an attack, and why points are missing."""
+    rows = sweep_boards(data.rows).get(board._replace(eps=None))
+    if rows is None:
+        return [], []
     found = []
-    for other, rows in sweep_boards(data.rows).items():
-        if other != board._replace(eps=None):
-            continue
-        drawn = {"eps": over_eps(rows)} | {setting: over_effort(rows, setting) for setting in EFFORTS}
-        for axis, points in drawn.items():
-            head = f"Radius ({board.norm})" if axis == "eps" else EFFORTS[axis]
-            say = format_radius if axis == "eps" else "{:g}".format
-            points = points.assign(n=board.n, tip=points["x"].map(say))
-            names = panel_names(points["panel"].unique())
-            found += [(names[str(panel)], head, part) for panel, part in points.groupby("panel", sort=False)]
-    return _charts(found, href)
+    drawn = {"eps": over_eps(rows)} | {setting: over_effort(rows, setting) for setting in EFFORTS}
+    for axis, points in drawn.items():
+        head = f"Radius ({board.norm})" if axis == "eps" else EFFORTS[axis]
+        say = format_radius if axis == "eps" else "{:g}".format
+        points = points.assign(n=board.n, tip=points["x"].map(say))
+        names = panel_names(points["panel"].unique())
+        attacked = points[points["x"] > 0].dropna(subset="value")  # at 0 stands the clean accuracy
+        measured = points[points["panel"].isin(attacked["panel"])]
+        found += [(names[str(panel)], head, part) for panel, part in measured.groupby("panel", sort=False)]
+    return _charts(found, href), failures(drawn)
 
 
 def severities(data: SiteData, board: Board, href: Href) -> list[Chart]:

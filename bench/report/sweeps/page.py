@@ -1,7 +1,7 @@
 """The page of sweeps: curves of accuracy, areas below them and median radii, in reports/sweeps/."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,7 +59,7 @@ class SweepsPage:
             for axis, points in drawn.items():
                 files |= {f"{axis}.csv": plain.csv(points), **figure(axis, _draw(board, axis, points, rows))}
             made |= in_folder(folder, files)
-            sections += [_section(board, folder, list(drawn), table, failures(curves))] if drawn else []
+            sections += [_section(board, folder, list(drawn), table, failures(drawn))] if drawn else []
         return {"sweeps.md": "\n".join(sections), **made} if made else {}
 
     def show(self, results: Path, console: "Console", only: frozenset[str] | None = None) -> None:
@@ -70,7 +70,7 @@ class SweepsPage:
             table = areas(part, curves)
             if not table.empty:
                 plain.print_table(console, display(table), LEFT_COLUMNS, board.title)
-                plain.print_notes(console, [note(table), *failures(curves)])
+                plain.print_notes(console, [note(table), *failures({"eps": curves})])
 
 
 def find_folders(boards: Iterable[Board]) -> dict[Board, str]:
@@ -93,9 +93,9 @@ def _draw(board: Board, axis: str, points: pd.DataFrame, rows: pd.DataFrame) -> 
 
 def _section(board: Board, folder: str, axes: list[str], table: pd.DataFrame, lost: list[str]) -> str:
     images = "\n".join(f"![over {axis}]({folder}/{axis}.png)" for axis in axes)
-    notes = "\n\n".join([note(table), *map(plain.escape, lost)])
-    shown = [] if table.empty else [plain.markdown(display(table), LEFT_COLUMNS) + f"\n{notes}\n"]
-    return "\n".join([f"## {plain.escape(board.title)}\n", *shown, f"{images}\n"])
+    shown = [] if table.empty else [f"{plain.markdown(display(table), LEFT_COLUMNS)}\n{note(table)}\n"]
+    notes = [f"{plain.escape(line)}\n" for line in lost]
+    return "\n".join([f"## {plain.escape(board.title)}\n", *shown, *notes, f"{images}\n"])
 
 
 def display(table: pd.DataFrame) -> pd.DataFrame:
@@ -123,15 +123,16 @@ def has_median(table: pd.DataFrame) -> bool:
     return bool((table["median"] > 0).any())
 
 
-def failures(points: pd.DataFrame) -> list[str]:
-    """A sentence on the radii at which a curve has no point, for each reason. points: of `over_eps`."""
-    panels = panel_names(points["panel"].unique())
+def failures(curves: Mapping[str, pd.DataFrame]) -> list[str]:
+    """A sentence on the points that each curve lacks, for each reason. curves: of `over_eps` and `over_effort`."""
     found = []
-    key: Any  # the key of a group is only Hashable to the type checker
-    for key, lost in points[points["value"].isna()].groupby(["panel", "recipe", "status"], sort=False):
-        panel, recipe, status = key
-        radii = ", ".join(map(format_radius, lost["x"]))
-        found.append(f"{line_name(recipe)}, {panels[panel]} at {radii}: {status}.")
+    for axis, points in curves.items():
+        panels = panel_names(points["panel"].unique())
+        at, say = ("at ", format_radius) if axis == "eps" else (f"with {axis}=", "{:g}".format)
+        key: Any  # the key of a group is only Hashable to the type checker
+        for key, lost in points[points["value"].isna()].groupby(["panel", "recipe", "status"], sort=False):
+            panel, recipe, status = key
+            found.append(f"{line_name(recipe)}, {panels[panel]} {at}{', '.join(map(say, lost['x']))}: {status}.")
     return found
 
 

@@ -1,5 +1,6 @@
 """What the cells and charts of a board's page say, and that its colours can be read."""
 
+import math
 import re
 from pathlib import Path
 
@@ -92,13 +93,19 @@ def test_curves_have_one_look_a_method_on_all_charts(tmp_path: Path) -> None:
         for recipe in ("A", "B"):
             measure(tmp_path, "PGD-20", right if recipe == "A" else right[::-1], recipe=recipe, eps=eps)
             measure(tmp_path, "FGSM", right if recipe == "B" else "1" + right[1:], recipe=recipe, eps=eps)
-    for recipe in ("A", "B"):
+        for attack in ("FGSM", "MIM-10") if eps > 0.1 else ("MIM-10",):
+            measure(tmp_path, attack, None, recipe="C", eps=eps, n=10, value=math.nan, status="failed: out of memory")
+    for recipe in ("A", "B", "C"):
         measure(tmp_path, "", "1111110000", recipe=recipe)
+    measure(tmp_path, "FGSM", "1111100000", recipe="C", eps=0.1)
     data = SiteData(tmp_path)
-    charts = sweeps(data, next(iter(data.boards)), lambda label: "")
+    charts, lost = sweeps(data, next(iter(data.boards)), lambda label: "")
     assert {chart.title for chart in charts} == {"PGD-20", "FGSM"}
     looks = {(curve.name, curve.look) for chart in charts for curve in chart.curves}
-    assert len(looks) == 2
+    assert len(looks) == 3
+    assert lost[0] == "C, FGSM at 0.2, 0.3: failed: out of memory."
+    assert lost[1:] == ["C, MIM-10 at 0.1, 0.2, 0.3: failed: out of memory."]
+    assert {chart.curves[-1].name for chart in charts if chart.title == "FGSM"} == {"C"}  # whose points are fewest
     assert charts[0].curves[0].marks[0].point.tip.startswith("A, 0: 60.0 (")
     assert severities(data, next(iter(data.boards)), lambda label: "") == []
 
