@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -50,13 +51,32 @@ def _update_digest(digest: "hashlib._Hash", name: str, value: object) -> None:
 
 
 def save_views(path: Path, views: Mapping[str, nn.Module], job: str) -> None:
-    """Write the finished models of a run, by view; the file's metadata names the job they belong to."""
-    tensors = {
-        f"{view}/{name}": tensor.detach().cpu().contiguous()
-        for view, model in views.items()
-        for name, tensor in model.state_dict().items()
-    }
-    write_bytes(path, save(tensors, metadata={"job": job}))
+    """Write the finished models of a run, by view; the file's metadata names the job they belong to.
+
+    A tensor that a view shares with an earlier one, as models with two sets of batch norms share their convolutions,
+    is written once; the metadata says where it stands.
+    """
+    tensors: dict[str, Tensor] = {}
+    shared: dict[str, str] = {}
+    states = {view: model.state_dict() for view, model in views.items()}
+    for place, (view, state) in enumerate(states.items()):
+        for name, tensor in state.items():
+            earlier = [other for other in list(states)[:place] if _have_same_bits(tensor, states[other].get(name))]
+            if earlier:
+                shared[f"{view}/{name}"] = f"{earlier[0]}/{name}"
+            else:
+                tensors[f"{view}/{name}"] = tensor.detach().cpu().contiguous()
+    metadata = {"job": job} | ({"shared": json.dumps(shared)} if shared else {})
+    write_bytes(path, save(tensors, metadata=metadata))
+
+
+def _have_same_bits(tensor: Tensor, other: Tensor | None) -> bool:
+    if other is None:
+        return False
+    digests = [hashlib.sha256(), hashlib.sha256()]
+    for digest, value in zip(digests, (tensor, other), strict=True):
+        _update_digest(digest, "", value)
+    return digests[0].digest() == digests[1].digest()
 
 
 def load_views(path: Path, job: str) -> dict[str, dict[str, Tensor]]:
@@ -66,11 +86,13 @@ def load_views(path: Path, job: str) -> dict[str, dict[str, Tensor]]:
         from safetensors import safe_open
 
         with safe_open(path, "pt") as file:
-            owner = (file.metadata() or {}).get("job")
+            metadata = file.metadata() or {}
         tensors = load_file(path)
-    except Exception as error:  # of safetensors, torch and the disk, half a dozen types
+        shared = json.loads(metadata.get("shared", "{}"))
+        tensors |= {name: tensors[other] for name, other in shared.items() if other in tensors}
+    except Exception as error:  # of safetensors, torch, json and the disk, half a dozen types
         raise BadInput(f"{path} cannot be read ({printable(error, 200)}); {remedy}") from error
-    if owner != job:
+    if (owner := metadata.get("job")) != job:
         raise BadInput(f"{path} holds the weights of job {printable(owner, 100)}, not of {job}; {remedy}")
     views: dict[str, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 from trainings import CPU, DIGITS, HOLDOUT, PLAN, TRAIN, job, training
 
@@ -376,3 +377,18 @@ def test_weights_of_another_job_or_damaged_ones_are_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(BadInput, match=r"weights.safetensors cannot be read .* delete it"):
         load_views(path, "job a")
+
+
+def test_views_share_the_tensors_that_are_equal_to_the_bit(tmp_path):
+    main, other = nn.BatchNorm1d(512), nn.BatchNorm1d(512)
+    with torch.no_grad():
+        other.bias.copy_(-main.bias)  # zeros of another sign are equal as numbers
+        other.running_var.mul_(2)
+    path = tmp_path / "weights.safetensors"
+    save_views(path, {"main": main, "other": other}, "job a")
+    stored = {"weight", "bias", "running_mean", "running_var", "num_batches_tracked"}
+    assert set(load_file(path)) == {f"main/{name}" for name in stored} | {"other/bias", "other/running_var"}
+    for view, model in {"main": main, "other": other}.items():
+        loaded = nn.BatchNorm1d(512)
+        loaded.load_state_dict(load_views(path, "job a")[view])
+        assert fingerprint(loaded) == fingerprint(model)
