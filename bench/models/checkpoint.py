@@ -53,8 +53,8 @@ def _update_digest(digest: "hashlib._Hash", name: str, value: object) -> None:
 def save_views(path: Path, views: Mapping[str, nn.Module], job: str) -> None:
     """Write the finished models of a run, by view; the file's metadata names the job they belong to.
 
-    A tensor that a view shares with an earlier one, as models with two sets of batch norms share their convolutions,
-    is written once; the metadata says where it stands.
+    A tensor that equals the one of the same name in an earlier view, as in models with two sets of batch norms, is
+    written there alone; `shared` in the metadata names both, in JSON.
     """
     tensors: dict[str, Tensor] = {}
     shared: dict[str, str] = {}
@@ -89,6 +89,8 @@ def load_views(path: Path, job: str) -> dict[str, dict[str, Tensor]]:
             metadata = file.metadata() or {}
         tensors = load_file(path)
         shared = json.loads(metadata.get("shared", "{}"))
+        if twice := sorted(shared.keys() & tensors.keys()):
+            raise ValueError(f"it holds {twice[0]} twice")
         tensors |= {name: tensors[other] for name, other in shared.items() if other in tensors}
     except Exception as error:  # of safetensors, torch, json and the disk, half a dozen types
         raise BadInput(f"{path} cannot be read ({printable(error, 200)}); {remedy}") from error

@@ -12,16 +12,13 @@ SIGNIFICANCE = 0.01  # significance level of the test for a collapsed seed
 
 
 def describe_problems(part: pd.DataFrame, alarms: Mapping[str, Sequence[str]]) -> str:
-    """Describe problems of the runs behind one line of a table: alarms of trainings, and seeds that collapsed.
-
-    Alarms tell of the view `main`, which trainings are validated by; lines of other views have none.
-    """
+    """Describe problems of the runs behind one line of a table: alarms of trainings, and seeds that collapsed."""
     seeds = dict(zip(part["run"], part["seed"], strict=True))
     several = len(set(seeds.values())) > 1
     reports = [
         f"seed {seeds[run]}: {alarm}" if several else alarm
         for run in sorted(seeds, key=seeds.__getitem__)
-        for alarm in (alarms.get(run, ()) if (part["view"] == "main").any() else ())
+        for alarm in alarms.get(run, ())
     ]
     return "; ".join([*reports, *collapses(part)])
 

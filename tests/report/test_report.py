@@ -413,17 +413,6 @@ def test_alarms_of_a_training_stand_below_its_board(small: Path, tmp_path: Path)
     assert len(runs) > 1
 
 
-def test_the_alarm_of_a_training_is_not_that_of_its_other_views(tmp_path: Path) -> None:
-    for view in ("main", "adv"):
-        measure(tmp_path, "", "1111110000", recipe="RobMask", view=view)
-        measure(tmp_path, "FGSM", "1111100000", recipe="RobMask", view=view)
-    (run,) = (path.parent for path in tmp_path.rglob("job.json"))
-    write_json(run / "job.json", read_job(run) | {"alarms": ["robust overfitting: PGD-10 0.3%"]})
-    text = LeaderboardPage().files(tmp_path)["leaderboard.md"]
-    assert "| RobMask (adv) |" in text
-    assert "\n- RobMask: robust overfitting: PGD-10 0.3%.\n" in text
-
-
 def test_a_seed_that_collapses_is_named() -> None:
     cells = [(seed, "PGD-20", value, 200) for seed, value in enumerate((0.4, 0.02, 0.38, 0.3))]
     part = pd.DataFrame(cells, columns=["seed", "column", "value", "n"])

@@ -46,9 +46,3 @@ def test_a_figure_shows_the_recipes_with_the_highest_means_and_says_how_many_the
     best, more = best_recipes(points, "value")
     assert best == [f"R{i}" for i in reversed(range(count))][:MAX_CURVES]
     assert more == (f" (best {MAX_CURVES} of {count})" if count > MAX_CURVES else "")
-
-
-def test_a_curve_with_missing_points_comes_last_in_a_figure():
-    values = {"whole": (60, 20), "failed": (60, float("nan"))}
-    points = pd.DataFrame([{"recipe": name, "value": value} for name, both in values.items() for value in both])
-    assert best_recipes(points, "value")[0] == ["whole", "failed"]

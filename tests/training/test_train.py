@@ -1,12 +1,13 @@
 """Training: the same weights however often it is interrupted, and a stored reason where there are none."""
 
+import json
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 from trainings import CPU, DIGITS, HOLDOUT, PLAN, TRAIN, job, training
 
@@ -392,3 +393,7 @@ def test_views_share_the_tensors_that_are_equal_to_the_bit(tmp_path):
         loaded = nn.BatchNorm1d(512)
         loaded.load_state_dict(load_views(path, "job a")[view])
         assert fingerprint(loaded) == fingerprint(model)
+    tensors = {"main/weight": torch.zeros(1), "main/bias": torch.zeros(1)}
+    save_file(tensors, path, {"job": "job a", "shared": json.dumps({"main/bias": "main/weight"})})
+    with pytest.raises(BadInput, match="it holds main/bias twice"):
+        load_views(path, "job a")

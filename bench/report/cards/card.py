@@ -144,7 +144,7 @@ def _notes(model: Model, measured: pd.DataFrame) -> list[str]:
     attacked = measured.loc[measured["norm"] != "", "condition"]
     if len(attacked) and not any(map(is_autoattack, attacked)):
         notes.append(f"{AUTOATTACK} was not run; it usually finds more than the attacks above.")
-    notes += [f"{alarm}." for alarm in model.job.get("alarms", ()) if model.view == "main"]  # by which it is validated
+    notes += [f"{alarm}." for alarm in model.job.get("alarms", ())]
     notes += [f"Verdict on the evaluation: {model.verdict}."] if model.verdict else []
     return [*notes, BOUND_NOTE]
 

@@ -8,13 +8,10 @@ MAX_CURVES = 10  # most recipes in a panel of curves; the CSV files have all
 def best_recipes(points: pd.DataFrame, value: str) -> tuple[list[str], str]:
     """The MAX_CURVES recipes with the highest means, best first, and the addition to the title if others are left out.
 
-    Recipes that lack points come after the others: their means are not over the same radii, steps or severities.
-
     points: with a column `recipe`. value: the column of the numbers.
     """
-    ranked = points.groupby("recipe")[value].agg(["count", "mean"])
-    ranked = ranked.sort_values(["count", "mean"], ascending=False, kind="stable")
-    return list(map(str, ranked.index[:MAX_CURVES])), best_of(MAX_CURVES, len(ranked))
+    means = points.groupby("recipe")[value].mean().sort_values(ascending=False, kind="stable")
+    return list(map(str, means.index[:MAX_CURVES])), best_of(MAX_CURVES, len(means))
 
 
 def best_of(most: int, count: int) -> str:

@@ -63,7 +63,9 @@ def _values(data: SiteData, board: Board, report: Report, here: Here) -> dict[st
         "differences_caption": paired.caption(report.differences) if len(report.differences) else "",
         "groups": [_group(other, here) for other in data.boards],
         "charts": [(chart, files[chart.title]) for chart in against_robust(report, href)],
-        "curves": [(head, key, many, legend(many), lost, those) for head, key, many, lost, those in curves if many],
+        "curves": [
+            (head, key, many, legend(many), lost, those) for head, key, many, lost, those in curves if many or lost
+        ],
         "downloads": files["board"],
     }
 

@@ -70,7 +70,7 @@ def _context(line: dict[Any, Any]) -> str:
 
 
 def sweeps(data: SiteData, board: Board, href: Href) -> tuple[list[Chart], list[str]]:
-    """Charts of accuracy over radii, steps, step sizes and restarts, a chart an attack, and why points are missing."""
+    """Charts of accuracy over radii, steps, step sizes and restarts, a chart an attack, and why points failed."""
     rows = sweep_boards(data.rows).get(board._replace(eps=None))
     if rows is None:
         return [], []

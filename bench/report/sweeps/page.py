@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 LEFT_COLUMNS = ("Attack", "Recipe")  # columns set flush left
 MEDIAN_TITLE = "Median eps"
+SETTING_FORMATS = {"step": "{:g}eps"}  # of settings that are no whole numbers
 AREA_NOTE = "Area below the curve from 0 to the largest radius, of a perfect model's."
 MEDIAN_NOTE = (
     f"{MEDIAN_TITLE}: the smallest radius that breaks at least half of the images; a dash where half of the clean "
@@ -124,15 +125,17 @@ def has_median(table: pd.DataFrame) -> bool:
 
 
 def failures(curves: Mapping[str, pd.DataFrame]) -> list[str]:
-    """A sentence on the points that each curve lacks, for each reason. curves: of `over_eps` and `over_effort`."""
+    """A sentence on the points of each curve that failed, for each reason. curves: of `over_eps` and `over_effort`."""
     found = []
     for axis, points in curves.items():
         panels = panel_names(points["panel"].unique())
-        at, say = ("at ", format_radius) if axis == "eps" else (f"with {axis}=", "{:g}".format)
+        at = "at " if axis == "eps" else f"with {axis}="
+        say = format_radius if axis == "eps" else SETTING_FORMATS.get(axis, "{:.0f}").format
         key: Any  # the key of a group is only Hashable to the type checker
         for key, lost in points[points["value"].isna()].groupby(["panel", "recipe", "status"], sort=False):
             panel, recipe, status = key
-            found.append(f"{line_name(recipe)}, {panels[panel]} {at}{', '.join(map(say, lost['x']))}: {status}.")
+            where = f"{at}{', '.join(map(say, lost['x']))}"
+            found.append(f"{line_name(recipe)}, {panels[panel]} {where}: {status.rstrip('.')}.")
     return found
 
 

@@ -16,6 +16,7 @@ from bench.report.site.board_table import BoardTable, board_table
 from bench.report.site.chart import line_looks, round_numbers
 from bench.report.site.chart_labels import place_labels
 from bench.report.site.data import SiteData
+from bench.report.site.write import write_site
 
 STYLES = (Path(__file__).parents[3] / "bench/report/site/static/site.css").read_text(encoding="utf-8")
 
@@ -105,9 +106,21 @@ def test_curves_have_one_look_a_method_on_all_charts(tmp_path: Path) -> None:
     assert len(looks) == 3
     assert lost[0] == "C, FGSM at 0.2, 0.3: failed: out of memory."
     assert lost[1:] == ["C, MIM-10 at 0.1, 0.2, 0.3: failed: out of memory."]
-    assert {chart.curves[-1].name for chart in charts if chart.title == "FGSM"} == {"C"}  # whose points are fewest
-    assert charts[0].curves[0].marks[0].point.tip.startswith("A, 0: 60.0 (")
+    assert "A, 0: 60.0 (31.3 to 83.2), n=10" in {
+        mark.point.tip for chart in charts for curve in chart.curves for mark in curve.marks
+    }
     assert severities(data, next(iter(data.boards)), lambda label: "") == []
+
+
+def test_a_page_says_why_points_failed_even_where_none_is_left_to_draw(tmp_path: Path) -> None:
+    measure(tmp_path / "results", "", "1111110000", recipe="A")
+    for eps in (0.1, 0.2, 0.3):
+        lost = {"value": math.nan, "status": "failed: out of <memory>."}
+        measure(tmp_path / "results", "PGD-20", None, recipe="A", eps=eps, n=10, **lost)
+    write_site(tmp_path / "results", tmp_path / "reports")
+    for page in (tmp_path / "reports/boards").glob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        assert "A, PGD-20 at 0.1, 0.2, 0.3: failed: out of &lt;memory&gt;.</li>" in text
 
 
 def test_looks_differ() -> None:
