@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner
-from safetensors.torch import load_file
 from small import Q, images, net
 from torch import Tensor, nn
 
@@ -18,6 +17,7 @@ from bench.cli import cli
 from bench.core.errors import BadInput
 from bench.core.plan import Plan
 from bench.core.rng import fixed_seed
+from bench.models.checkpoint import load_views
 from bench.training.job import Job
 
 ASKED = ["run", "--methods", "BN-adv", "--limit-train", "100", "--epochs", "2", "--limit", "30", "--attacks", "PGD-5"]
@@ -139,12 +139,11 @@ def test_what_was_trained_on_other_weights_of_its_base_has_to_be_trained_anew(be
 
 
 def test_convolutions_stay_those_of_the_base(results):
-    base, tuning = (load_file(run_of(results, name) / "weights.safetensors") for name in ("Standard", "BN-adv"))
-    kernels = [name for name in base if base[name].ndim == 4]
+    folders = [run_of(results, name) for name in ("Standard", "BN-adv")]
+    base, tuning = (load_views(f / "weights.safetensors", f.relative_to(results).as_posix()) for f in folders)
+    kernels = [name for name, tensor in base["main"].items() if tensor.ndim == 4]
     assert kernels
-    assert all(
-        torch.equal(base[name], tuning[name.replace("main/", f"{view}/")]) for name in kernels for view in POINTS
-    )
+    assert all(torch.equal(base["main"][name], tuning[view][name]) for name in kernels for view in POINTS)
 
 
 def test_a_baseline_of_it_is_evaluated_anew_and_not_trained_again(bench, results, tmp_path):
