@@ -67,7 +67,20 @@ def save_views(path: Path, views: Mapping[str, nn.Module], job: str) -> None:
             else:
                 tensors[f"{view}/{name}"] = tensor.detach().cpu().contiguous()
     metadata = {"job": job} | ({"shared": json.dumps(shared)} if shared else {})
-    write_bytes(path, save(tensors, metadata=metadata))
+    write_bytes(path, _sort_metadata(save(tensors, metadata=metadata)))
+
+
+def _sort_metadata(content: bytes) -> bytes:
+    """The content of a safetensors file with its metadata in order, so that equal models have equal files.
+
+    safetensors writes them in random order. A file begins with the length of its header, 8 bytes, and the header.
+    """
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:start])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[start:]
 
 
 def _have_same_bits(tensor: Tensor, other: Tensor | None) -> bool:

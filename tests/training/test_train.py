@@ -393,6 +393,10 @@ def test_views_share_the_tensors_that_are_equal_to_the_bit(tmp_path):
         loaded = nn.BatchNorm1d(512)
         loaded.load_state_dict(load_views(path, "job a")[view])
         assert fingerprint(loaded) == fingerprint(model)
+    content = path.read_bytes()
+    for _ in range(20):
+        save_views(path, {"main": main, "other": other}, "job a")
+        assert path.read_bytes() == content
     tensors = {"main/weight": torch.zeros(1), "main/bias": torch.zeros(1)}
     save_file(tensors, path, {"job": "job a", "shared": json.dumps({"main/bias": "main/weight"})})
     with pytest.raises(BadInput, match="it holds main/bias twice"):
