@@ -58,22 +58,25 @@ def save_views(path: Path, views: Mapping[str, nn.Module], job: str) -> None:
     """
     tensors: dict[str, Tensor] = {}
     shared: dict[str, str] = {}
-    states = {view: model.state_dict() for view, model in views.items()}
-    for place, (view, state) in enumerate(states.items()):
-        for name, tensor in state.items():
-            earlier = [other for other in list(states)[:place] if _have_same_bits(tensor, states[other].get(name))]
-            if earlier:
-                shared[f"{view}/{name}"] = f"{earlier[0]}/{name}"
+    first_places: dict[str, str] = {}  # by digest of a name and its tensor
+    for view, model in views.items():
+        for name, tensor in model.state_dict().items():
+            digest = hashlib.sha256()
+            _update_digest(digest, name, tensor)
+            place = f"{view}/{name}"
+            first_place = first_places.setdefault(digest.hexdigest(), place)
+            if first_place == place:
+                tensors[place] = tensor.detach().cpu().contiguous()
             else:
-                tensors[f"{view}/{name}"] = tensor.detach().cpu().contiguous()
+                shared[place] = first_place
     metadata = {"job": job} | ({"shared": json.dumps(shared)} if shared else {})
     write_bytes(path, _sort_metadata(save(tensors, metadata=metadata)))
 
 
 def _sort_metadata(content: bytes) -> bytes:
-    """The content of a safetensors file with its metadata in order, so that equal models have equal files.
+    """Sort the metadata in a safetensors file, which the package writes in random order: equal models have equal files.
 
-    safetensors writes them in random order. A file begins with the length of its header, 8 bytes, and the header.
+    Such a file begins with the length of its header (8 bytes) and the header (JSON).
     """
     start = 8 + int.from_bytes(content[:8], "little")
     header = json.loads(content[8:start])
@@ -81,15 +84,6 @@ def _sort_metadata(content: bytes) -> bytes:
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text + content[start:]
-
-
-def _have_same_bits(tensor: Tensor, other: Tensor | None) -> bool:
-    if other is None:
-        return False
-    digests = [hashlib.sha256(), hashlib.sha256()]
-    for digest, value in zip(digests, (tensor, other), strict=True):
-        _update_digest(digest, "", value)
-    return digests[0].digest() == digests[1].digest()
 
 
 def load_views(path: Path, job: str) -> dict[str, dict[str, Tensor]]:

@@ -1,11 +1,11 @@
 """The charts of a board's page."""
 
 import math
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
-from bench.core.parsing import format_radius
 from bench.report.boards import Board
 from bench.report.corruptions.page import find_tables
 from bench.report.corruptions.table import single_severities
@@ -17,7 +17,7 @@ from bench.report.plotting.best_curves import best_recipes
 from bench.report.site.chart import Chart, ChartCurve, ChartPoint, Href, line_looks, lines, scatter
 from bench.report.site.data import SiteData
 from bench.report.sweeps.page import failures
-from bench.report.sweeps.table import EFFORTS, over_effort, over_eps, sweep_boards
+from bench.report.sweeps.table import EFFORTS, curves_by_axis, format_x, sweep_boards
 
 
 def against_robust(report: Report, href: Href) -> list[Chart]:
@@ -70,21 +70,23 @@ def _context(line: dict[Any, Any]) -> str:
 
 
 def sweeps(data: SiteData, board: Board, href: Href) -> tuple[list[Chart], list[str]]:
-    """Charts of accuracy over radii, steps, step sizes and restarts, a chart an attack, and why points failed."""
+    """Charts of accuracy over radii, steps, step sizes, restarts and passes, and a sentence on each failure.
+
+    There is a chart for each attack that has a point.
+    """
     rows = sweep_boards(data.rows).get(board._replace(eps=None))
     if rows is None:
         return [], []
     found = []
-    drawn = {"eps": over_eps(rows)} | {setting: over_effort(rows, setting) for setting in EFFORTS}
-    for axis, points in drawn.items():
+    curves = curves_by_axis(rows)
+    for axis, points in curves.items():
         head = f"Radius ({board.norm})" if axis == "eps" else EFFORTS[axis]
-        say = format_radius if axis == "eps" else "{:g}".format
-        points = points.assign(n=board.n, tip=points["x"].map(say))
+        points = points.assign(n=board.n, tip=points["x"].map(partial(format_x, axis)))
         names = panel_names(points["panel"].unique())
         attacked = points[points["x"] > 0].dropna(subset="value")  # at 0 stands the clean accuracy
         measured = points[points["panel"].isin(attacked["panel"])]
         found += [(names[str(panel)], head, part) for panel, part in measured.groupby("panel", sort=False)]
-    return _charts(found, href), failures(drawn)
+    return _charts(found, href), failures(curves)
 
 
 def severities(data: SiteData, board: Board, href: Href) -> list[Chart]:

@@ -16,7 +16,15 @@ from bench.report.files import Content, figure, in_folder
 from bench.report.folder_names import folder_names
 from bench.report.labels import line_name, panel_names
 from bench.report.plotting.best_curves import best_recipes
-from bench.report.sweeps.table import EFFORTS, areas, autoattack_beside, over_effort, over_eps, sweep_boards
+from bench.report.sweeps.table import (
+    EFFORTS,
+    areas,
+    autoattack_beside,
+    curves_by_axis,
+    format_x,
+    over_eps,
+    sweep_boards,
+)
 from bench.report.table_formats import table_text as plain
 from bench.report.table_formats.table_text import MISSING
 
@@ -25,7 +33,6 @@ if TYPE_CHECKING:
 
 LEFT_COLUMNS = ("Attack", "Recipe")  # columns set flush left
 MEDIAN_TITLE = "Median eps"
-SETTING_FORMATS = {"step": "{:g}eps"}  # of settings that are no whole numbers
 AREA_NOTE = "Area below the curve from 0 to the largest radius, of a perfect model's."
 MEDIAN_NOTE = (
     f"{MEDIAN_TITLE}: the smallest radius that breaks at least half of the images; a dash where half of the clean "
@@ -52,10 +59,9 @@ class SweepsPage:
         boards = sweep_boards(stored.rows(results))
         folders = find_folders(boards)
         for board, rows in boards.items():
-            curves = over_eps(rows)
-            drawn = {"eps": curves} | {setting: over_effort(rows, setting) for setting in EFFORTS}
-            drawn = {axis: points for axis, points in drawn.items() if not points.empty}
-            table, folder = areas(rows, curves), folders[board]
+            curves = curves_by_axis(rows)
+            drawn = {axis: points for axis, points in curves.items() if not points.empty}
+            table, folder = areas(rows, curves["eps"]), folders[board]
             files: dict[str, Content] = {} if table.empty else {"areas.csv": plain.csv(table)}
             for axis, points in drawn.items():
                 files |= {f"{axis}.csv": plain.csv(points), **figure(axis, _draw(board, axis, points, rows))}
@@ -125,16 +131,15 @@ def has_median(table: pd.DataFrame) -> bool:
 
 
 def failures(curves: Mapping[str, pd.DataFrame]) -> list[str]:
-    """A sentence on the points of each curve that failed, for each reason. curves: of `over_eps` and `over_effort`."""
+    """A sentence for each curve and reason on the points that failed. curves: of `curves_by_axis`."""
     found = []
     for axis, points in curves.items():
         panels = panel_names(points["panel"].unique())
         at = "at " if axis == "eps" else f"with {axis}="
-        say = format_radius if axis == "eps" else SETTING_FORMATS.get(axis, "{:.0f}").format
         key: Any  # the key of a group is only Hashable to the type checker
         for key, lost in points[points["value"].isna()].groupby(["panel", "recipe", "status"], sort=False):
             panel, recipe, status = key
-            where = f"{at}{', '.join(map(say, lost['x']))}"
+            where = at + ", ".join(format_x(axis, x) for x in lost["x"])
             found.append(f"{line_name(recipe)}, {panels[panel]} {where}: {status.rstrip('.')}.")
     return found
 

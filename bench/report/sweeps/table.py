@@ -69,6 +69,18 @@ def over_effort(rows: pd.DataFrame, setting: str) -> pd.DataFrame:
     return _cells(_effort_rows(rows, setting))
 
 
+def curves_by_axis(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The points of `over_eps` by `eps`, and those of `over_effort` by the setting."""
+    return {"eps": over_eps(rows)} | {setting: over_effort(rows, setting) for setting in EFFORTS}
+
+
+def format_x(axis: str, x: float) -> str:
+    """A radius or the value of a setting as text. axis: a key of `curves_by_axis`."""
+    if axis == "eps":
+        return format_radius(x)
+    return f"{x:g}eps" if axis == "step" else f"{x:.0f}"
+
+
 def autoattack_beside(rows: pd.DataFrame, setting: str) -> pd.DataFrame:
     """Accuracy under AutoAttack beside the points of `over_effort`: panel, recipe, value (percent) and passes.
 
