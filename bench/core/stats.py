@@ -101,6 +101,16 @@ def t_test_lower(before: Sequence[float], after: Sequence[float]) -> float:
     return float(stdtr(freedom, -fall / math.sqrt(pooled * (1 / len(before) + 1 / len(after)))))
 
 
+def mean_interval(values: Sequence[float]) -> tuple[float, float]:
+    """The 95 % interval of a mean by Student's t. ValueError with fewer than two values."""
+    if len(values) < 2:
+        raise ValueError("an interval of a mean needs at least two values")
+    from scipy.special import stdtrit
+
+    half = float(stdtrit(len(values) - 1, 0.975)) * math.sqrt(variance(values) / len(values))
+    return fmean(values) - half, fmean(values) + half
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """Adjusted p-values of a family of tests, in their order, that control its family-wise error rate (Holm 1979)."""
     adjusted, highest = [1.0] * len(p_values), 0.0

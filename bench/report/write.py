@@ -11,6 +11,7 @@ from bench.report.files import SITE_LIST_NAME, read_list, replace_folders
 from bench.report.leaderboard.page import LeaderboardPage
 from bench.report.norms.page import NormsPage
 from bench.report.page import Page
+from bench.report.precision.page import PrecisionPage
 from bench.report.readme import write_readme
 from bench.report.site.data import SiteData
 from bench.report.site.sources import NO_SOURCES, SiteSources
@@ -24,6 +25,7 @@ PAGES: tuple[Page, ...] = (
     TransferPage(),
     SweepsPage(),
     NormsPage(),
+    PrecisionPage(),
     CorruptionsPage(),
     ExhibitsPage(),
 )
