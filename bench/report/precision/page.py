@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
@@ -10,39 +10,65 @@ from bench.report import cache as stored
 from bench.report.boards import Board
 from bench.report.files import Content, in_folder
 from bench.report.folder_names import folder_names
-from bench.report.labels import column_order, condition_name, line_name
-from bench.report.precision.table import precision_boards, precision_table, unpaired_lines
+from bench.report.labels import condition_name, line_name
+from bench.report.precision.table import precision_boards, precision_table, training_without_precision, uncompared
 from bench.report.table_formats import table_text as plain
 from bench.report.table_formats.latex import latex_table
 from bench.report.table_formats.latex_text import escape_latex
 from bench.report.table_formats.table_text import MISSING
+from bench.results.row import EXTERNAL
+from bench.results.store import read_job
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-LEFT_COLUMNS = ("Recipe",)  # columns set flush left
+LEFT_COLUMNS = ("Recipe", "Accuracy")  # columns set flush left
 NOTE = (
-    "Accuracy of what was trained and attacked in fp32 minus that of the same in bf16, in percentage points on the "
-    "same images. Models from outside are the same in both, and attacked in the one or the other. Worst is under the "
-    "attacks that both have. In brackets are 95 % intervals: of one seed, of a paired bootstrap over images, which "
-    "leaves out what another training would change; of several, Student's over the differences of equal seeds."
+    "Accuracy in percent, of trainings that differ in the precision alone, on the same images. Points: bf16 minus "
+    "fp32, so that a positive number means a higher accuracy in bf16. Trainings in bf16 are attacked in bf16 too, and "
+    "a weaker search would also raise the accuracy; outcomes are scored in fp32. The 95 % interval of one seed is that "
+    "of a paired bootstrap over images, which leaves out how far apart two trainings of one recipe are anyway; that of "
+    "several is Student's over their differences."
 )
-Difference = tuple[pd.DataFrame, list[str]]  # a table of `precision_table`, and the notes below it
+NOTE_OF_EXTERNAL = (
+    "Accuracy in percent of models from outside, attacked in fp32 and in bf16, on the same images. Points: bf16 minus "
+    "fp32, so that a positive number means that the search in bf16 found fewer errors; outcomes are scored in fp32. "
+    "The 95 % interval is that of a paired bootstrap over images."
+)
+
+
+class Comparison(NamedTuple):
+    """A table of `precision_table`, and the sentences below it."""
+
+    table: pd.DataFrame
+    notes: list[str]
 
 
 @stored.cached_by_folder(1)
-def find_differences(results: Path, only: frozenset[str] | None = None) -> dict[Board, Difference]:
-    """The table of each board in fp32 that there is in bf16 too. only: the runs to include; None for all."""
+def find_comparisons(results: Path, only: frozenset[str] | None = None) -> dict[Board, Comparison]:
+    """The comparison of each board in fp32 with that in bf16. only: the runs to include; None for all."""
     rows = stored.rows(results)
-    found: dict[Board, Difference] = {}
-    for board, both in precision_boards(rows if only is None else rows[rows["run"].isin(only)]).items():
-        runs = sorted({run for part in both for run in part["run"].unique()})
-        table = precision_table(both, stored.outcomes(results, runs))
+    rows = rows if only is None else rows[rows["run"].isin(only)]
+    trainings = {run: training_without_precision(run, read_job(results / run)) for run in rows["run"].unique()}
+    found: dict[Board, Comparison] = {}
+    for board, both in precision_boards(rows.assign(training=rows["run"].map(trainings))).items():
+        outcomes = stored.outcomes(results, sorted({run for part in both for run in part["run"].unique()}))
+        table = precision_table(both, outcomes)
         if len(table):
-            alone = {name: lines for name, lines in unpaired_lines(both, table).items() if lines}
-            missing = [f"In {name} alone: {', '.join(map(line_name, lines))}." for name, lines in alone.items()]
-            found[board] = table, [NOTE, *missing]
+            alone = [f"In {name} alone: {'; '.join(what)}." for name, what in uncompared(both).items() if what]
+            note = NOTE_OF_EXTERNAL if board.model == EXTERNAL else NOTE
+            found[board] = Comparison(table, [note, *_doubts(table), *alone])
     return found
+
+
+def _doubts(table: pd.DataFrame) -> list[str]:
+    """A sentence for each accuracy that failed, lacks something, or whose attack reported a sign of masking."""
+    return [
+        f"{line_name(line['recipe'])}, {condition_name(line['column'])}: {text}."
+        for line in table.to_dict("records")
+        for text in (line["status"], line["verdict"])
+        if text not in ("", "ok")
+    ]
 
 
 class PrecisionPage:
@@ -54,11 +80,11 @@ class PrecisionPage:
         """precision.md with all tables, and a folder with each as CSV; empty if nothing was trained in both."""
         made: dict[str, Content] = {}
         sections = ["# What bf16 changes\n"]
-        found = find_differences(results)
+        found = find_comparisons(results)
         folders = folder_names({board: board.identity for board in found})
         for board, (table, notes) in found.items():
             shown, folder = display(table), folders[board]
-            caption = f"Accuracy in fp32 minus that in bf16, {board.title}."
+            caption = f"What bf16 changes, {board.title}."
             latex = latex_table(shown.map(escape_latex), LEFT_COLUMNS, caption, f"tab:precision-{folder}", notes)
             made |= in_folder(folder, {"precision.csv": plain.csv(table), "precision.tex": latex})
             text = "\n\n".join(map(plain.escape, notes))
@@ -67,29 +93,33 @@ class PrecisionPage:
 
     def show(self, results: Path, console: "Console", only: frozenset[str] | None = None) -> None:
         """Print each table on the terminal. only: the runs to include; None for all."""
-        for board, (table, notes) in find_differences(results, only).items():
-            plain.print_table(console, display(table), LEFT_COLUMNS, f"fp32 minus bf16: {board.title}")
+        for board, (table, notes) in find_comparisons(results, only).items():
+            plain.print_table(console, display(table), LEFT_COLUMNS, f"What bf16 changes: {board.title}")
             plain.print_notes(console, notes)
 
 
 def display(table: pd.DataFrame) -> pd.DataFrame:
-    """The table of `precision_table` as text, with a line for each recipe."""
-    columns = sorted(table["column"].unique(), key=_order)
-    lines = []
-    for recipe, part in table.groupby("recipe", sort=False):
-        cells = {line["column"]: _text(line) for line in part.to_dict("records")}
-        named = {condition_name(column): cells.get(column, MISSING) for column in columns}
-        seeds = " to ".join(map(str, sorted({part["seeds"].min(), part["seeds"].max()})))
-        lines.append({"Recipe": line_name(str(recipe)), **named, "Seeds": seeds})
-    return pd.DataFrame(lines)
+    """The table of `precision_table` as text."""
+    return pd.DataFrame(
+        {
+            "Recipe": line_name(line["recipe"]),
+            "Accuracy": condition_name(line["column"]),
+            **{name: _number(line, name) for name in ("fp32", "bf16")},
+            "Points": _number(line, "points", "+"),
+            "95 % interval": _interval(line),
+            "Seeds": str(line["seeds"]),
+        }
+        for line in table.to_dict("records")
+    )
 
 
-def _order(column: str) -> tuple[int, tuple[int, int, str]]:
-    """Sort key of columns: Clean, the attacks as on a board, Worst."""
-    return {"Clean": 0, "Worst": 2}.get(column, 1), column_order(column)
+def _number(line: dict[Any, Any], name: str, sign: str = "") -> str:
+    if math.isnan(line[name]):
+        return "failed"
+    return f"{round(line[name], 1) + 0.0:{sign}.1f}"  # adding 0 turns -0 into 0
 
 
-def _text(line: dict[Any, Any]) -> str:
-    if math.isnan(line["points"]):
-        return "failed" if line["status"].startswith("failed") else MISSING
-    return f"{line['points']:+.1f} [{line['low']:.1f}, {line['high']:.1f}]"
+def _interval(line: dict[Any, Any]) -> str:
+    if math.isnan(line["low"]):
+        return MISSING
+    return f"{round(line['low'], 1) + 0.0:.1f} to {round(line['high'], 1) + 0.0:.1f}"

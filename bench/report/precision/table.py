@@ -1,6 +1,8 @@
 """What training and attacking in bf16 instead of fp32 changes, as pure functions of the rows of `load_results`."""
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+import json
+import math
+from collections.abc import Iterator, Mapping
 from statistics import fmean
 from typing import Any, NamedTuple
 
@@ -9,32 +11,53 @@ import pandas as pd
 
 from bench.core.files import Bits
 from bench.core.stats import mean_interval, paired_bootstrap
-from bench.report.accuracy import SeedAccuracy, measurements
 from bench.report.boards import Board, groups
-from bench.report.labels import columns, label_rows
+from bench.report.labels import column_order, columns, label_rows
+from bench.results.kinds import CLEAN
+from bench.results.row import EXTERNAL
 
 BF16 = "bf16"  # the word in the text of a budget
-COLUMNS = ["recipe", "column", "fp32", "bf16", "points", "low", "high", "seeds", "n", "status"]
-Cells = dict[str, SeedAccuracy]  # by column of the board
-Pair = tuple[SeedAccuracy, SeedAccuracy]  # of one seed, in fp32 and in bf16
+COLUMNS = ["recipe", "column", "fp32", "bf16", "points", "low", "high", "seeds", "n", "status", "verdict"]
+OF_THE_TRAINING = ("name", "recipe", "plan", "threads", "extra", "extra_share", "train_eps")  # fields of job.json
+CELL = [
+    "recipe",
+    "training",
+    "seed",
+    "view",
+    "epoch",
+    "kind",
+    "column",
+]  # what two measurements to compare have in common
+NO_OUTCOMES = "the outcomes of its images are not stored"
 
 
 class BothPrecisions(NamedTuple):
-    """The rows of two boards that differ in their precision alone."""
+    """The rows of two boards that differ in their precision alone, with `label`, `column` and `training`."""
 
     fp32: pd.DataFrame
     bf16: pd.DataFrame
 
 
+def training_without_precision(run: str, job: Mapping[str, Any]) -> str:
+    """What a training shares with the same in another precision, from its job.json; of a model from outside its run.
+
+    The hash in a run's name tells precisions apart, also in the name of the run that a training starts from.
+    """
+    if run.split("/")[1] == EXTERNAL:
+        return run
+    start = str(job.get("start") or "").rpartition("-")[0]
+    return json.dumps([start, *(job.get(field) for field in OF_THE_TRAINING)], sort_keys=True)
+
+
 def precision_boards(rows: pd.DataFrame) -> dict[Board, BothPrecisions]:
-    """The rows of each board in fp32 of which there is the same in bf16, by the board in fp32."""
+    """The rows of each board in fp32 of which there is the same in bf16, by the board in fp32.
+
+    rows: with a column `training`, of `training_without_precision`.
+    """
     boards = groups(rows)
     in_bf16 = {_without_precision(board): part for board, part in boards.items() if _is_bf16(board)}
-    return {
-        board: BothPrecisions(part, in_bf16[board])
-        for board, part in boards.items()
-        if not _is_bf16(board) and board in in_bf16
-    }
+    found = {board: (part, in_bf16[board]) for board, part in boards.items() if board in in_bf16}
+    return {board: _label(*parts) for board, parts in found.items() if not _is_bf16(board)}
 
 
 def _is_bf16(board: Board) -> bool:
@@ -45,61 +68,74 @@ def _without_precision(board: Board) -> Board:
     return board._replace(budget=", ".join(word for word in board.budget.split(", ") if word != BF16))
 
 
+def _label(*parts: pd.DataFrame) -> BothPrecisions:
+    titles = columns(pd.concat(parts))  # of both together: settings that distinguish two attacks may be in one alone
+    labelled = [label_rows(part).assign(column=lambda rows: titles[rows.index]) for part in parts]
+    return BothPrecisions(*(part.drop_duplicates(CELL, keep="last") for part in labelled))
+
+
 def precision_table(both: BothPrecisions, outcomes: Mapping[str, Bits]) -> pd.DataFrame:
-    """A line for each recipe and accuracy that were measured in both precisions with the same training seed.
+    """A line for each accuracy that the same trainings have in both precisions.
 
     Columns: recipe; column (the accuracy, as on a board); fp32, bf16 (percent, means over the seeds that both have);
-    points, low, high (fp32 minus bf16 in percentage points, with its 95 % interval); seeds; n (images). The interval
-    is that of a paired bootstrap over images for one seed, and Student's over the seeds' differences for several;
-    status: ok, or why there are no numbers.
+    points, low, high (bf16 minus fp32 in percentage points, with its 95 % interval: of a paired bootstrap over images
+    for one seed, Student's over the seeds' differences for several); seeds; n (images); status (ok, or what is
+    lacking); verdict (of the attacks, with their precision; empty where all are ok).
 
     Args:
         outcomes: (n,) bool by key of the row, True where the model is correct.
     """
-    fp32, bf16 = (_cells_by_seed(rows, outcomes) for rows in _rows_in_both(both))
-    records = []
-    for recipe, seeds in fp32.items():
-        for column in dict.fromkeys(column for cells in seeds.values() for column in cells):
-            pairs = [(one[column], bf16[recipe][seed][column]) for seed, one in seeds.items() if column in one]
-            records.append({"recipe": recipe, "column": column, **_difference(pairs)})
+    pairs = both.fp32.merge(both.bf16, on=CELL, suffixes=("", " bf16"))
+    records = [
+        {"recipe": label, "column": column, "kind": kind, **_difference(cells, outcomes)}
+        for (label, kind, column), cells in pairs.groupby(["label", "kind", "column"], sort=False)
+    ]
+    lines = list(dict.fromkeys(record["recipe"] for record in records))
+    records.sort(key=lambda record: (lines.index(record["recipe"]), *_order(record["kind"], record["column"])))
     return pd.DataFrame(records, columns=COLUMNS)
 
 
-def _rows_in_both(both: BothPrecisions) -> Iterator[pd.DataFrame]:
-    """The rows of each precision, labelled, of which the other has the same recipe, seed and column.
-
-    So an attack that ran in one of them alone counts towards Worst in neither.
-    """
-    titles = columns(pd.concat(both))  # of both together: settings that distinguish two attacks may be in one alone
-    labelled = [label_rows(rows).assign(column=lambda part: titles[part.index]) for rows in both]
-    places = [pd.MultiIndex.from_frame(part[["label", "seed", "column"]]) for part in labelled]
-    for part, mine, others in zip(labelled, places, reversed(places), strict=True):
-        yield part[mine.isin(others)]
+def _order(kind: str, column: str) -> tuple[bool, bool, tuple[int, int, str]]:
+    """Clean images first, then the attacks as on a board, then conditions of plug-ins."""
+    return kind != CLEAN, kind.startswith("x-"), column_order(column)
 
 
-def _cells_by_seed(rows: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[str, dict[Hashable, Cells]]:
-    """The accuracies of each recipe's line and seed."""
-    found: dict[str, dict[Hashable, Cells]] = {}
-    for label, of_label in rows.groupby("label", sort=False):
-        for seed, part in of_label.groupby("seed"):
-            (found.setdefault(str(label), {})[seed],) = measurements(part, outcomes)
-    return found
+def _difference(cells: pd.DataFrame, outcomes: Mapping[str, Bits]) -> dict[str, Any]:
+    """The columns of the table after `column`. cells: a line for each seed, with what both precisions measured."""
+    failed = [text for name in ("status", "status bf16") for text in cells[name] if text.startswith("failed")]
+    about = {"seeds": len(cells), "n": cells["n"].iloc[0], "verdict": _verdicts(cells)}
+    if failed:
+        return {**about, "status": failed[0]}
+    fp32, bf16 = (100 * cells[name].to_numpy() for name in ("value", "value bf16"))
+    about |= {"fp32": fmean(fp32), "bf16": fmean(bf16), "points": fmean(bf16 - fp32), "status": "ok"}
+    if len(cells) > 1:
+        low, high = mean_interval((bf16 - fp32).tolist())
+        return {**about, "low": max(-100.0, low), "high": min(100.0, high)}
+    bits = [outcomes.get(cells[name].iloc[0]) for name in ("key bf16", "key")]
+    if bits[0] is None or bits[1] is None:
+        return {**about, "low": math.nan, "high": math.nan, "status": NO_OUTCOMES}
+    low, high = paired_bootstrap(*([found] for found in bits if found is not None))
+    return {**about, "low": 100 * low, "high": 100 * high}
 
 
-def _difference(pairs: Sequence[Pair]) -> dict[str, Any]:
-    """The columns of the table after `column`."""
-    failed = [cell.status for pair in pairs for cell in pair if cell.status.startswith("failed")]
-    fp32, bf16 = ([cell.bits for cell in side if cell.bits is not None] for side in zip(*pairs, strict=True))
-    if failed or not len(fp32) == len(bf16) == len(pairs):
-        return {"seeds": len(pairs), "n": pairs[0][0].n, "status": failed[0] if failed else "missing"}
-    differences = [100 * float(one.mean() - other.mean()) for one, other in zip(fp32, bf16, strict=True)]
-    several = len(pairs) > 1
-    low, high = mean_interval(differences) if several else (100 * end for end in paired_bootstrap(fp32, bf16))
-    means = {"fp32": 100 * float(np.mean(fp32)), "bf16": 100 * float(np.mean(bf16)), "points": fmean(differences)}
-    return {**means, "low": low, "high": high, "seeds": len(pairs), "n": pairs[0][0].n, "status": "ok"}
+def _verdicts(cells: pd.DataFrame) -> str:
+    found = {"fp32": cells["verdict"], "bf16": cells["verdict bf16"]}
+    texts = [f"{text} (in {name})" for name, verdicts in found.items() for text in verdicts if text not in ("", "ok")]
+    return "; ".join(dict.fromkeys(texts))
 
 
-def unpaired_lines(both: BothPrecisions, table: pd.DataFrame) -> dict[str, list[str]]:
-    """By precision, the lines of a board that are not in the table, as the other precision lacks them."""
-    found = {name: label_rows(rows)["label"].unique() for name, rows in both._asdict().items()}
-    return {name: [line for line in lines if line not in set(table["recipe"])] for name, lines in found.items()}
+def uncompared(both: BothPrecisions) -> dict[str, list[str]]:
+    """By precision, what was measured in it alone: lines, and of the others the columns and seeds that have no pair."""
+    places = [pd.MultiIndex.from_frame(part[CELL]) for part in both]
+    paired = (mine.isin(others) for mine, others in zip(places, reversed(places), strict=True))
+    return {name: list(_alone(part, has_pair)) for name, part, has_pair in zip(both._fields, both, paired, strict=True)}
+
+
+def _alone(part: pd.DataFrame, has_pair: np.ndarray[Any, np.dtype[np.bool_]]) -> Iterator[str]:
+    for label, mine in part.assign(paired=has_pair).groupby("label", sort=False):
+        known = set(mine.loc[mine["paired"], "column"])
+        rest = mine[~mine["paired"]]
+        found = sorted(zip(rest["kind"], rest["column"], rest["seed"], strict=True), key=lambda cell: _order(*cell[:2]))
+        texts = [f"{column} of seed {seed}" if column in known else column for _, column, seed in found]
+        if texts:
+            yield f"{label}: {', '.join(dict.fromkeys(texts))}" if known else str(label)
