@@ -30,7 +30,7 @@ FILE_TEXTS = {  # what a file holds, by the beginning of its name
     "restarts": "accuracy over the number of restarts",
     "areas": "what each curve over the radius comes to: area below it, median radius",
     "union": "accuracy in balls of several norms, one by one and together",
-    "precision": "accuracy in fp32 minus that in bf16, of the same trainings",
+    "precision": "accuracy in fp32 and in bf16 of the same trainings, and their difference",
     "matrix": "accuracy of each model on images made on each of the others",
     "bounds": "white-box and black-box accuracy of each model",
     "heat": "the matrix, or accuracies by corruption, as a heat map",

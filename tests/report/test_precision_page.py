@@ -140,6 +140,13 @@ def test_a_training_is_the_same_whatever_the_precision_of_its_start():
     assert one != training_without_precision("digits/cnn/BN-adv/s0-aa", job | {"start": "digits/cnn/Standard/s1-fp32"})
 
 
+def test_fields_that_an_older_job_lacks_count_as_empty():
+    run, job = "digits/cnn/PGD-AT/s0-aa", {"name": "PGD-AT", "plan": {"epochs": 1}}
+    newer = job | {"extra": "", "extra_share": 0.0, "train_eps": None, "start": None}
+    assert training_without_precision(run, job) == training_without_precision(run, newer)
+    assert training_without_precision(run, job) != training_without_precision(run, newer | {"extra_share": 0.7})
+
+
 def test_views_are_compared_one_by_one(tmp_path):
     for precision, right in (("fp32", "1111111111"), ("bf16", "1111111100")):
         train(tmp_path, precision, clean=right)

@@ -116,10 +116,14 @@ def display(table: pd.DataFrame) -> pd.DataFrame:
 def _number(line: dict[Any, Any], name: str, sign: str = "") -> str:
     if math.isnan(line[name]):
         return "failed"
-    return f"{round(line[name], 1) + 0.0:{sign}.1f}"  # adding 0 turns -0 into 0
+    return _one_decimal(line[name], sign)
 
 
 def _interval(line: dict[Any, Any]) -> str:
     if math.isnan(line["low"]):
         return MISSING
-    return f"{round(line['low'], 1) + 0.0:.1f} to {round(line['high'], 1) + 0.0:.1f}"
+    return f"{_one_decimal(line['low'])} to {_one_decimal(line['high'])}"
+
+
+def _one_decimal(number: float, sign: str = "") -> str:
+    return f"{round(number, 1) + 0.0:{sign}.1f}"  # adding 0 turns -0 into 0

@@ -19,15 +19,7 @@ from bench.results.row import EXTERNAL
 BF16 = "bf16"  # the word in the text of a budget
 COLUMNS = ["recipe", "column", "fp32", "bf16", "points", "low", "high", "seeds", "n", "status", "verdict"]
 OF_THE_TRAINING = ("name", "recipe", "plan", "threads", "extra", "extra_share", "train_eps")  # fields of job.json
-CELL = [
-    "recipe",
-    "training",
-    "seed",
-    "view",
-    "epoch",
-    "kind",
-    "column",
-]  # what two measurements to compare have in common
+CELL = ["recipe", "training", "seed", "view", "epoch", "kind", "column"]  # equal in two measurements to compare
 NO_OUTCOMES = "the outcomes of its images are not stored"
 
 
@@ -41,12 +33,13 @@ class BothPrecisions(NamedTuple):
 def training_without_precision(run: str, job: Mapping[str, Any]) -> str:
     """What a training shares with the same in another precision, from its job.json; of a model from outside its run.
 
-    The hash in a run's name tells precisions apart, also in the name of the run that a training starts from.
+    The hash in a run's name tells precisions apart, also in the name of the run that a training starts from. A field
+    that an older job.json lacks counts as empty.
     """
     if run.split("/")[1] == EXTERNAL:
         return run
     start = str(job.get("start") or "").rpartition("-")[0]
-    return json.dumps([start, *(job.get(field) for field in OF_THE_TRAINING)], sort_keys=True)
+    return json.dumps([start, *(job.get(field) or None for field in OF_THE_TRAINING)], sort_keys=True)
 
 
 def precision_boards(rows: pd.DataFrame) -> dict[Board, BothPrecisions]:
